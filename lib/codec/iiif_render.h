@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * One render: an open master and a plan to bytes. The same code behind httpd, iiif-render, tests and fuzzers.
+ */
+#ifndef IIIF_RENDER_H
+#define IIIF_RENDER_H
+
+#include "../core/iiif_tone.h"
+#include "iiif_codec.h"
+#include "iiif_color.h"
+
+/** What a service sets for its output; part of every validator. */
+typedef struct iiif_output {
+    int jpeg_quality;            /**< 1–100, default 85 */
+    int webp_quality;            /**< default 80 */
+    int png_level;               /**< 0–9, default 6 */
+    uint64_t progressive_above;  /**< pixels, default 1 Mi */
+    iiif_color_mode color;
+    iiif_bitonal bitonal;
+    unsigned threshold;          /**< 1–255, default 128 */
+    uint8_t background[3];       /**< default white */
+} iiif_output_t;
+
+void iiif_output_defaults(iiif_output_t *output);
+
+/**
+ * Decodes, scales, turns, tones and encodes. Nothing reaches the sink before the first rows are decoded, so that an
+ * error can still become a status. Memory comes from dec->work->mem.
+ */
+iiif_rc iiif_render(iiif_dec_t *dec, const iiif_plan_t *plan, const iiif_encoder_t *encoder,
+                    const iiif_output_t *output, const iiif_sink_t *sink, iiif_err_t *err);
+
+#endif
