@@ -12,12 +12,12 @@ OPT    ?= -O2 -g
 MAKEFLAGS += --no-builtin-rules
 
 # --- targets that need no compiler yet ---------------------------------------------------------
-NO_PROBE := clean dist deps deps-test help
+NO_PROBE := clean deps deps-demo deps-test viewers demo-stop
 ifeq ($(filter-out $(NO_PROBE),$(or $(MAKECMDGOALS),all)),)
 PROBE := no
 endif
-# `demo` and `check` install what is missing first, then call make again.
-ifneq ($(filter demo check bench,$(MAKECMDGOALS)),)
+# `demo` and `check` install what is missing first, then call make again; stages call it too.
+ifneq ($(filter demo check guards unit asan pixel itest prefork browser,$(MAKECMDGOALS)),)
 PROBE := no
 endif
 
@@ -146,8 +146,76 @@ $(UNIT_SVC): $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libsvc.a $(BUILD)/libiiif.
 
 unit-build: $(UNIT_PLAIN) $(UNIT_SVC)
 
+-include tests/fuzz/fuzz.mk
+
+# --- what a fresh machine calls -----------------------------------------------------------------------
+STAGES := guards unit asan corpus pixel itest prefork browser
+SUBMAKE = +$(MAKE) --no-print-directory -f apxs.mk BUILD=$(BUILD)
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+deps:
+	$(if $(filter no,$(DEPS)),,@tests/deps.sh build)
+
+deps-demo:
+	$(if $(filter no,$(DEPS)),,@tests/deps.sh build demo)
+
+deps-test:
+	$(if $(filter no,$(DEPS)),,@tests/deps.sh build test)
+
+# OpenSeadragon for the pages, by its lockfile; without npm the pages say so and go on.
+viewers:
+	@mkdir -p $(BUILD)/viewers
+	@cp lib/pages/package.json lib/pages/package-lock.json $(BUILD)/viewers/
+	@cd $(BUILD)/viewers && npm ci --ignore-scripts --no-audit --no-fund --silent || echo "npm could not fetch the viewers; pages go on without" >&2
+
+demo: deps-demo
+	$(SUBMAKE) -j$(JOBS) all
+	$(SUBMAKE) viewers
+	@tests/demo.sh start $(BUILD)
+
+demo-stop:
+	@tests/demo.sh stop $(BUILD)
+
+# Every test; `make -f apxs.mk unit` and so on run one stage.
+check: deps-test
+	$(SUBMAKE) -j$(JOBS) all unit-build
+	@tests/check.sh $(BUILD) $(STAGES)
+
+guards unit asan pixel itest prefork browser:
+	$(SUBMAKE) all
+	@tests/check.sh $(BUILD) $@
+
+# --- installation: what packages call ------------------------------------------------------------------
+# Debian: files for a2enmod. Elsewhere: MODCONFDIR=/etc/httpd/conf.modules.d LOADFILE=10-iiif.conf CONFFILE= …
+MODCONFDIR ?= /etc/apache2/mods-available
+LOADFILE   ?= iiif.load
+CONFFILE   ?= iiif.conf
+BINDIR     ?= /usr/bin
+DOCDIR     ?= /usr/share/doc/libapache2-mod-iiif
+
+install: all
+	install -D -m 644 $(BUILD)/mod_iiif.so $(DESTDIR)$(LIBEXECDIR)/mod_iiif.so
+	for tool in $(TOOLS); do install -D -m 755 $$tool $(DESTDIR)$(BINDIR)/$$(basename $$tool); done
+	install -d $(DESTDIR)$(MODCONFDIR)
+	{ echo '# Depends: authz_core'; echo 'LoadModule iiif_module $(LIBEXECDIR)/mod_iiif.so'; } >$(DESTDIR)$(MODCONFDIR)/$(LOADFILE)
+	$(if $(CONFFILE),install -m 644 conf-examples/iiif.conf $(DESTDIR)$(MODCONFDIR)/$(CONFFILE))
+	install -d $(DESTDIR)$(DOCDIR)/conf-examples
+	install -m 644 README.md NOTICE LICENSE $(DESTDIR)$(DOCDIR)/
+	install -m 644 $(filter-out %/iiif.conf,$(wildcard conf-examples/*)) $(DESTDIR)$(DOCDIR)/conf-examples/
+
+# The plain apxs way, for those who want nothing else: proves that the sources need no more than its flags.
+apxs: $(BUILD)/iiif_features.h
+	cd $(BUILD) && $(APXS) -c -n iiif -o mod_iiif_apxs.so -I$(CURDIR)/$(BUILD) $(addprefix $(CURDIR)/,$(HTTPD_SRC) $(SVC_SRC) $(PLAIN_SRC)) $(PKG_CFLAGS) $(PKG_LIBS) -lm
+
+tidy:
+	clang-tidy --quiet $(PLAIN_SRC) -- $(PLAIN_CFLAGS)
+	clang-tidy --quiet $(SVC_SRC) $(HTTPD_SRC) -- $(GLUE_CFLAGS)
+
+cppcheck:
+	cppcheck --quiet --enable=warning,portability --inline-suppr --error-exitcode=1 --std=c11 -I$(BUILD) lib mod_iiif.c
+
 clean:
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all features unit-build clean FORCE
+.PHONY: all features unit-build clean FORCE deps deps-demo deps-test viewers demo demo-stop check $(STAGES) install apxs tidy cppcheck

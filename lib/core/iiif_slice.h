@@ -32,10 +32,10 @@ bool iiif_slice_split_first(iiif_slice_t slice, char c, iiif_slice_t *head, iiif
 bool iiif_percent_decode(iiif_slice_t encoded, char *out, size_t capacity, size_t *length);
 
 /**
- * Encodes an identifier for a path segment: everything but unreserved characters and `:` `;` `=` `@`-free
- * sub-delimiters that IIIF leaves alone (Image 3.0 §9: to encode are / ? # [ ] @ % and all that is not
- * US-ASCII; also control characters, space, and " < > \ ^ ` { | } which RFC 3986 excludes). With `keep_slash`
- * a slash stays. Same overflow rule as decode.
+ * Encodes an identifier for a path segment. The unreserved characters of RFC 3986 §2.3 and
+ * `! $ & ' ( ) * + , ; = :` stay literal; every other byte becomes %XX with upper-case digits. That is the set of
+ * Image 3.0 §9 (/ ? # [ ] @ % and all that is not US-ASCII) and what RFC 3986 allows nowhere (control characters,
+ * space, " < > \ ^ ` { | }). With `keep_slash` a slash stays. Same overflow rule as decode.
  */
 bool iiif_percent_encode(iiif_slice_t raw, bool keep_slash, char *out, size_t capacity, size_t *length);
 

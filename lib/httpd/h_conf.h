@@ -7,6 +7,7 @@
 #ifndef H_CONF_H
 #define H_CONF_H
 
+#include <apr_network_io.h>
 #include <apr_optional.h>
 #include <apr_tables.h>
 #include <httpd.h>
@@ -77,14 +78,22 @@ typedef struct h_dir {
     const char *attribution, *rights, *logo; /**< NULL unset, "" none */
     const char *cache_control;   /**< NULL unset, "" send none */
     const apr_array_header_t *cors;  /**< const char * origins; NULL unset; empty: off; "*": any */
-    const char *base_uri;
+    const char *base_uri;        /**< IIIFBaseURI in a section, without trailing slash: the public URI of that section */
+    const char *base_uri_section;/**< path of the section where it stands, without trailing slash */
     int strict;
 } h_dir_t;
 
+/** One network of IIIFTrustedProxy, with the text it was written as. */
+typedef struct h_proxy {
+    const char *text;
+    apr_ipsubnet_t *subnet;
+} h_proxy_t;
+
 typedef struct h_srv {
-    const char *base_uri;        /**< IIIFBaseURI outside of a section */
+    const char *base_uri;        /**< IIIFBaseURI outside of a section, without trailing slash: the public URI of this host's `/` */
     int forwarded;               /**< H_FORWARDED_…; H_UNSET */
-    const apr_array_header_t *trusted_proxies; /**< apr_ipsubnet_t *; NULL unset */
+    const apr_array_header_t *trusted_proxies; /**< h_proxy_t; NULL unset */
+    bool trusted_proxies_reset;  /**< `none` was said: what the main server trusts does not count */
     /* global only: those of the main server count */
     int render_slots, render_reserve;
     int queue_waiters;
@@ -123,12 +132,24 @@ const char *h_conf_cache_control(const h_dir_t *dir);        /**< default "publi
 /** Where CORS is on: the value of Access-Control-Allow-Origin for this Origin (may be NULL); else NULL. */
 const char *h_conf_cors(const h_dir_t *dir, const char *origin, bool *vary);
 bool h_conf_strict(const h_dir_t *dir);
+/**
+ * What IIIFBaseURI says for this Location, its prefix included and without trailing slash; NULL where nobody said
+ * anything and it has to be computed from the request.
+ */
+const char *h_conf_base_uri(const h_dir_t *dir, const h_srv_t *srv, apr_pool_t *pool);
+int h_conf_forwarded(const h_srv_t *srv);                    /**< H_FORWARDED_… */
+/** Whether the peer of the connection (c->client_addr) may tell by header what the client asked (IIIFTrustedProxy). */
+bool h_conf_trusts(const h_srv_t *srv, apr_sockaddr_t *peer);
+const char *h_conf_attribution(const h_dir_t *dir);          /**< NULL where there is none; likewise the next two */
+const char *h_conf_rights(const h_dir_t *dir);
+const char *h_conf_logo(const h_dir_t *dir);
 
 /* --- h_life.c: what lives as long as the server or a child --------------------------------------- */
 int h_life_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
 int h_life_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server);
 void h_life_child_init(apr_pool_t *pchild, server_rec *server);
-void h_life_child_status(server_rec *server, pid_t pid, ap_generation_t generation, int slot, int status);
+void h_life_child_status(server_rec *server, pid_t pid, ap_generation_t generation, int slot,
+                         mpm_child_status state);
 int h_life_status(request_rec *r, int flags);                /**< mod_status section */
 svc_gate_t *h_life_gate(void);
 struct svc_facts *h_life_facts(void);
