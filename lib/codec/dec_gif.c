@@ -351,7 +351,7 @@ static iiif_rc rewind_to(gif_dec_t *dec, uint32_t y, iiif_err_t *err)
     const GifImageDesc *image;
     iiif_rc rc;
 
-    if (dec->gif != NULL && (dec->next_line == 0 || dec->next_line <= y))
+    if (dec->gif != NULL && dec->next_line <= y)
         return IIIF_OK;
     rc = session_start(dec, err);
     if (rc != IIIF_OK)

@@ -61,7 +61,9 @@ static bool level_is_sane(const iiif_facts_t *facts, const iiif_level_t *level)
 {
     return level->width >= 1 && level->height >= 1 && level->width <= facts->stored_width &&
            level->height <= facts->stored_height && level->tile_width <= DIMENSION_MAX &&
-           level->tile_height <= DIMENSION_MAX && level->shift < 32;
+           level->tile_height <= DIMENSION_MAX && level->shift < 32 &&
+           (!level->is_power || (is_reduction(facts->stored_width, level->width, level->shift) &&
+                                 is_reduction(facts->stored_height, level->height, level->shift)));
 }
 
 static iiif_rc check_levels(const iiif_facts_t *facts, iiif_err_t *err)

@@ -148,8 +148,8 @@ bool iiif_facts_read(iiif_facts_t *facts, const uint8_t *data, size_t length)
         pack_facts(&packer, &read);
     if (packer.failed || packer.at != length)
         return false;
-    *facts = read;
     /* Whoever can write into a shared cache is no more trusted than a file is. */
-    return iiif_facts_finish(facts, NULL) == IIIF_OK && facts->width == read.width &&
+    *facts = read;
+    return iiif_facts_finish(&read, NULL) == IIIF_OK && facts->width == read.width &&
            facts->height == read.height && facts->orientation == read.orientation && facts->unit == read.unit;
 }
