@@ -40,6 +40,13 @@ const iiif_api_version_t *iiif_api_version_find(iiif_version version);
 char *iiif_info_write(iiif_version version, const iiif_facts_t *facts, const iiif_limits_t *limits,
                       const iiif_info_params_t *params, size_t *length, iiif_err_t *err);
 
+/**
+ * The compliance level that is fully met, as the URI for Link rel=profile. iiif_api_version_t.level is the most that
+ * there is; a service without png, or without a quality that level 2 requires, is at level 1 (Image 3.0 §6).
+ */
+const char *iiif_info_level(iiif_version version, const iiif_facts_t *facts, const iiif_limits_t *limits,
+                            const iiif_info_params_t *params);
+
 /** What the media type of the answer is. */
 typedef enum iiif_info_type { IIIF_INFO_JSON, IIIF_INFO_JSONLD } iiif_info_type;
 

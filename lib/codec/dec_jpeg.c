@@ -19,6 +19,8 @@
 #define LIBRARY_BYTES ((size_t)192 * 1024) /* tables of libjpeg, measured with a margin */
 #define LIBRARY_ROWS 13u     /* rows that it keeps for each component and vertical sampling step: 8, context, output */
 
+extern const iiif_decoder_t iiif_dec_jpeg;
+
 typedef struct jpeg_dec {
     iiif_dec_t base;
     struct jpeg_decompress_struct cinfo;
@@ -395,9 +397,6 @@ static iiif_rc open_header(jpeg_dec_t *dec, const iiif_dec_options_t *options, i
     return rc == IIIF_OK ? fill_facts(dec, err) : rc;
 }
 
-static iiif_rc jpeg_dec_open(iiif_src_t *src, const iiif_dec_options_t *options, const iiif_work_t *work,
-                             iiif_dec_t **out, iiif_err_t *err);
-
 static iiif_rc jpeg_dec_profile(iiif_dec_t *base, const uint8_t **data, size_t *length, iiif_err_t *err)
 {
     jpeg_dec_t *dec = (jpeg_dec_t *)base;
@@ -465,7 +464,8 @@ static void check_complete(jpeg_dec_t *dec)
 
 /*
  * libjpeg crops at iMCU columns, and its first and last column differ from a full decode where chroma is
- * interpolated: one iMCU more on either side gives the same pixels.
+ * interpolated: one iMCU more on either side gives the same pixels. Where chroma is both scaled by the DCT and
+ * interpolated (sampling factors above 2, below full size), libjpeg-turbo's cropping upsamples only half a row: not used.
  */
 static void crop_columns(jpeg_dec_t *dec, const iiif_dec_window_t *window)
 {
@@ -475,13 +475,15 @@ static void crop_columns(jpeg_dec_t *dec, const iiif_dec_window_t *window)
     uint32_t end = window->rect.x + window->rect.w;
     JDIMENSION x = left, width = iiif_min_u32(cinfo->output_width - left, end + mcu - left);
 
-    if (width < cinfo->output_width)
+    if (window->level > 0 && (cinfo->max_h_samp_factor > 2 || cinfo->max_v_samp_factor > 2))
+        x = 0;
+    else if (width < cinfo->output_width)
         jpeg_crop_scanline(cinfo, &x, &width);
     if (x > window->rect.x || (uint64_t)x + cinfo->output_width < end) {
         (void)iiif_err_set(&dec->failure, IIIF_E_INTERNAL, 2123, "libjpeg crops otherwise than documented.");
         give_up(dec);
     }
-    dec->row_offset = (size_t)(window->rect.x - (width < cinfo->image_width ? x : 0)) * (size_t)cinfo->output_components;
+    dec->row_offset = (size_t)(window->rect.x - x) * (size_t)cinfo->output_components;
 }
 
 /* As for columns: one iMCU row above the window is decoded, for the context of the interpolation. */
@@ -530,13 +532,13 @@ static iiif_rc start(jpeg_dec_t *dec, const iiif_dec_window_t *window, iiif_err_
 static iiif_rc jpeg_dec_window(iiif_dec_t *base, const iiif_dec_window_t *window, iiif_err_t *err)
 {
     jpeg_dec_t *dec = (jpeg_dec_t *)base;
-    const iiif_level_t *level = &base->facts.levels[window->level];
+    const iiif_rect_t *rect = &window->rect;
     iiif_rc rc = IIIF_OK;
 
     dec->left = 0;
-    if (window->level >= base->facts.level_count || window->rect.w == 0 || window->rect.h == 0 ||
-        (uint64_t)window->rect.x + window->rect.w > level->width ||
-        (uint64_t)window->rect.y + window->rect.h > level->height)
+    if (window->level >= base->facts.level_count || rect->w == 0 || rect->h == 0 ||
+        (uint64_t)rect->x + rect->w > base->facts.levels[window->level].width ||
+        (uint64_t)rect->y + rect->h > base->facts.levels[window->level].height)
         return iiif_err_set(err, IIIF_E_INTERNAL, 2125, "A window outside the JPEG master was asked for.");
     if (!dec->fresh)
         rc = read_header(dec, err);
@@ -580,18 +582,6 @@ static iiif_rc jpeg_dec_rows(iiif_dec_t *base, iiif_strip_t *strip, iiif_err_t *
     return IIIF_OK;
 }
 
-const iiif_decoder_t iiif_dec_jpeg;
-const iiif_decoder_t iiif_dec_jpeg = {
-    .name = "jpeg",
-    .abi = IIIF_CODEC_ABI,
-    .bid = jpeg_bid,
-    .open = jpeg_dec_open,
-    .profile = jpeg_dec_profile,
-    .window = jpeg_dec_window,
-    .rows = jpeg_dec_rows,
-    .close = jpeg_dec_close,
-};
-
 static iiif_rc jpeg_dec_open(iiif_src_t *src, const iiif_dec_options_t *options, const iiif_work_t *work,
                              iiif_dec_t **out, iiif_err_t *err)
 {
@@ -611,3 +601,14 @@ static iiif_rc jpeg_dec_open(iiif_src_t *src, const iiif_dec_options_t *options,
     *out = &dec->base;
     return IIIF_OK;
 }
+
+const iiif_decoder_t iiif_dec_jpeg = {
+    .name = "jpeg",
+    .abi = IIIF_CODEC_ABI,
+    .bid = jpeg_bid,
+    .open = jpeg_dec_open,
+    .profile = jpeg_dec_profile,
+    .window = jpeg_dec_window,
+    .rows = jpeg_dec_rows,
+    .close = jpeg_dec_close,
+};

@@ -319,7 +319,7 @@ size_t iiif_resample_bytes(uint32_t in_width, uint32_t out_width, double reducti
     double rows = wants_sums(filter, scale) ? BATCH : taps + AHEAD;
     double bytes = rows * samples * sample + sums * (samples * 4 + taps * 4) + samples * 4 +
                    (double)channels * taps_x * 4 + (double)out_width * (taps_x * 4 + channels * 4.0 + 4) +
-                   (alpha ? 256 * 1024 + samples * depth / 8 : 0) + 4096;
+                   256 * 1024 + samples * depth / 8 + 4096; /* a strip: alpha, or cropping */
 
     return bytes < (double)SIZE_MAX / 2 ? (size_t)bytes : SIZE_MAX / 2;
 }

@@ -208,7 +208,7 @@ const iiif_kernels_t *iiif_kernels_get(bool plain)
     return &plain_kernels;
 }
 
-void iiif_premultiply_row(float *out, const void *in, size_t pixels, unsigned channels, unsigned depth)
+BODY void premultiply(float *restrict out, const void *in, size_t pixels, unsigned channels, unsigned depth)
 {
     const uint8_t *in8 = in;
     const uint16_t *in16 = in;
@@ -225,21 +225,35 @@ void iiif_premultiply_row(float *out, const void *in, size_t pixels, unsigned ch
     }
 }
 
+void iiif_premultiply_row(float *out, const void *in, size_t pixels, unsigned channels, unsigned depth)
+{
+    if (channels == 2 && depth == 8)
+        premultiply(out, in, pixels, 2, 8);
+    else if (channels == 2)
+        premultiply(out, in, pixels, 2, 16);
+    else if (channels == 4 && depth == 8)
+        premultiply(out, in, pixels, 4, 8);
+    else if (channels == 4)
+        premultiply(out, in, pixels, 4, 16);
+    else
+        premultiply(out, in, pixels, channels, depth);
+}
+
 void iiif_unpremultiply_row(float *row, size_t pixels, unsigned channels, unsigned depth)
 {
     float max = depth == 8 ? 255.0f : 65535.0f;
     unsigned alpha = channels - 1;
 
     for (size_t i = 0; i < pixels; i++) {
-        float *pixel = row + i * channels;
-        float a = pixel[alpha] > max ? max : pixel[alpha];
+        float *pixel = row + i * channels, share;
 
-        if (a < 0.5f) {
+        if (pixel[alpha] < 0.5f) {
             memset(pixel, 0, channels * sizeof(*pixel));
             continue;
         }
+        share = max / pixel[alpha];
         for (unsigned c = 0; c < alpha; c++)
-            pixel[c] *= max / pixel[alpha];
-        pixel[alpha] = a;
+            pixel[c] *= share;
+        pixel[alpha] = pixel[alpha] > max ? max : pixel[alpha];
     }
 }

@@ -79,9 +79,10 @@ typedef struct iiif_req {
  *
  * `path` is the normalised but still encoded path, without query. Parsed from the right (IMG-URI-07), so an
  * identifier may hold literal slashes; parameter segments are decoded once (IMG-URI-08). A path whose last
- * five segments look like parameters but are malformed is IIIF_E_BAD_REQUEST with a sentence naming the part
- * (region, size, rotation, quality, format); "looks like" is: at least five segments, and the last one
- * holds a dot or the one before it reads as a rotation. Anything else is a BASE request.
+ * four of at least five segments look like parameters but are malformed is IIIF_E_BAD_REQUEST with a sentence naming
+ * the part (region, size, rotation, quality, format); "look like" is: at least two of the four are well-formed, where
+ * a rotation may be out of range and a quality may lack its format. One alone is not enough, for identifiers such as
+ * scans/2024/07/12/p003.jp2. Anything else is a BASE request.
  *
  * `buffer` takes the decoded identifier; identifiers longer than `capacity`-1 bytes are refused (400), as are
  * empty ones (404), NUL bytes and ill-formed UTF-8 (400). On an error *req holds what could be parsed

@@ -10,6 +10,7 @@
 #include <apr_network_io.h>
 #include <apr_optional.h>
 #include <apr_tables.h>
+#include <apr_uri.h>
 #include <httpd.h>
 #include <http_config.h>
 #include <http_core.h>
@@ -50,7 +51,6 @@ enum { H_VERSION_AUTO = 0 }; /* else 2 or 3; H_UNSET is auto too */
 
 typedef struct h_dir {
     const char *prefix;          /**< path of the section where IIIFRoot or IIIFResolver stands, without trailing slash; NULL: no service here */
-    bool prefix_is_pattern;      /**< that section is a regular expression: refused at configuration */
     const svc_resolver_t *resolver;
     void *resolver_config;
     int resolver_argc;
@@ -78,21 +78,16 @@ typedef struct h_dir {
     const char *attribution, *rights, *logo; /**< NULL unset, "" none */
     const char *cache_control;   /**< NULL unset, "" send none */
     const apr_array_header_t *cors;  /**< const char * origins; NULL unset; empty: off; "*": any */
-    const char *base_uri;        /**< IIIFBaseURI in a section, without trailing slash: the public URI of that section */
-    const char *base_uri_section;/**< path of the section where it stands, without trailing slash */
+    const char *base_uri;        /**< IIIFBaseURI in a section: public URI of `prefix`, without trailing slash; "" none; NULL unset */
+    const char *base_uri_section;/**< path of the section that base_uri is of; merging leads it on to `prefix` */
     int strict;
 } h_dir_t;
-
-/** One network of IIIFTrustedProxy, with the text it was written as. */
-typedef struct h_proxy {
-    const char *text;
-    apr_ipsubnet_t *subnet;
-} h_proxy_t;
 
 typedef struct h_srv {
     const char *base_uri;        /**< IIIFBaseURI outside of a section, without trailing slash: the public URI of this host's `/` */
     int forwarded;               /**< H_FORWARDED_…; H_UNSET */
-    const apr_array_header_t *trusted_proxies; /**< h_proxy_t; NULL unset */
+    const apr_array_header_t *trusted_proxies; /**< apr_ipsubnet_t *; NULL unset */
+    const apr_array_header_t *trusted_texts;   /**< const char *: the same as they were written */
     bool trusted_proxies_reset;  /**< `none` was said: what the main server trusts does not count */
     /* global only: those of the main server count */
     int render_slots, render_reserve;
@@ -132,11 +127,6 @@ const char *h_conf_cache_control(const h_dir_t *dir);        /**< default "publi
 /** Where CORS is on: the value of Access-Control-Allow-Origin for this Origin (may be NULL); else NULL. */
 const char *h_conf_cors(const h_dir_t *dir, const char *origin, bool *vary);
 bool h_conf_strict(const h_dir_t *dir);
-/**
- * What IIIFBaseURI says for this Location, its prefix included and without trailing slash; NULL where nobody said
- * anything and it has to be computed from the request.
- */
-const char *h_conf_base_uri(const h_dir_t *dir, const h_srv_t *srv, apr_pool_t *pool);
 int h_conf_forwarded(const h_srv_t *srv);                    /**< H_FORWARDED_… */
 /** Whether the peer of the connection (c->client_addr) may tell by header what the client asked (IIIFTrustedProxy). */
 bool h_conf_trusts(const h_srv_t *srv, apr_sockaddr_t *peer);

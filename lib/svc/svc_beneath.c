@@ -85,15 +85,23 @@ static int open_by_steps(int dir, const char *relative, int flags)
     }
 }
 
+static int open_root(const char *root)
+{
+    int fd;
+
+    /* Anew each time, never kept: a root that is mounted or exchanged later is then simply there. */
+    do {
+        fd = open(root, LOOK_FLAGS | O_DIRECTORY);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
 /* 0 or an errno value. What leads out of the root is not there. */
 static int open_beneath(const char *root, const char *relative, int flags, int *out)
 {
-    int dir, fd;
+    int fd, dir = open_root(root);
 
     *out = -1;
-    do {
-        dir = open(root, LOOK_FLAGS | O_DIRECTORY);
-    } while (dir < 0 && errno == EINTR);
     if (dir < 0)
         return errno;
 #if HAVE_OPENAT2
@@ -136,6 +144,14 @@ int svc_beneath_open(const char *root, const char *relative, int *fd)
 
     /* open(2): a socket, and a FIFO or device that nobody serves, are ENXIO; to us that is no file. */
     return error == ENXIO || error == ENODEV ? ENOENT : error;
+}
+
+int svc_beneath_open_dir(const char *root, const char *relative, int *fd)
+{
+    if (relative[0] != '\0')
+        return open_beneath(root, relative, LOOK_FLAGS | O_DIRECTORY, fd);
+    *fd = open_root(root);
+    return *fd < 0 ? errno : 0;
 }
 
 int64_t svc_beneath_mtime_us(const struct stat *st)

@@ -21,6 +21,9 @@ int svc_beneath_stat(const char *root, const char *relative, struct stat *out);
 /** Opens a file for reading; never blocks on a FIFO. The caller's descriptor in *fd, else an errno value as above. */
 int svc_beneath_open(const char *root, const char *relative, int *fd);
 
+/** Opens a folder, for fstatat; `relative` may be "". As svc_beneath_open. */
+int svc_beneath_open_dir(const char *root, const char *relative, int *fd);
+
 /** Microseconds since 1970 of the last change. */
 int64_t svc_beneath_mtime_us(const struct stat *st);
 

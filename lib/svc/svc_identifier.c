@@ -43,7 +43,7 @@ static bool segment_safe(iiif_slice_t segment)
     return true;
 }
 
-bool svc_identifier_safe(iiif_slice_t path)
+bool svc_identifier_clean(iiif_slice_t path)
 {
     iiif_slice_t head, tail;
 
@@ -52,8 +52,19 @@ bool svc_identifier_safe(iiif_slice_t path)
             return false;
         path = tail;
     }
+    return segment_safe(path);
+}
+
+bool svc_identifier_safe(iiif_slice_t path)
+{
+    iiif_slice_t head, tail, name = path;
+
+    if (!svc_identifier_clean(path))
+        return false;
+    if (iiif_slice_split_last(path, '/', &head, &tail))
+        name = tail;
     /* Names that begin with `_`, and sidecars, belong to the folder, not to its visitors. */
-    return segment_safe(path) && path.data[0] != '_' && !ends_with(path, ".iiif.json");
+    return name.data[0] != '_' && !ends_with(name, ".iiif.json");
 }
 
 uint32_t svc_identifier_page(iiif_slice_t *identifier)

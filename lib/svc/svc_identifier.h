@@ -7,9 +7,12 @@
 
 #include "svc_resolve.h"
 
+/** Whether no segment is empty, `.`, `..` or dot-started, and nothing holds a backslash or a control character. */
+bool svc_identifier_clean(iiif_slice_t path);
+
 /**
- * Whether a relative path is one that can name a master: no empty segment, no `.`, `..` or dot-started segment, no
- * backslash, no control character; the last segment does not begin with `_` and does not end in `.iiif.json`.
+ * Whether a relative path is one that can name a master: clean, and its last segment neither begins with `_` nor ends in
+ * `.iiif.json`.
  */
 bool svc_identifier_safe(iiif_slice_t path);
 
