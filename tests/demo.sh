@@ -54,11 +54,12 @@ load() {
 
 write_conf() {
     cp "$build/mod_iiif.so" "$root/mod_iiif.so"
+    printf 'text/html html\ntext/javascript js\nimage/png png\n' >"$root/mime.types"
     {
         echo "ServerRoot \"$root\""
         echo "DefaultRuntimeDir \"$root\""
         echo "PidFile \"$root/httpd.pid\""
-        echo "Mutex file:\"$root\" default"
+        echo "Mutex \"file:$root\" default"
         echo "ErrorLog \"$root/logs/error.log\""
         echo "ServerName http://127.0.0.1:$1"
         echo "Listen 127.0.0.1:$1"
@@ -68,8 +69,7 @@ write_conf() {
         echo "CustomLog \"$root/logs/access.log\" demo"
         echo "DocumentRoot \"$root/htdocs\""
         echo "DirectoryIndex index.html"
-        echo "AddType text/html .html"
-        echo "AddType text/javascript .js"
+        echo "TypesConfig \"$root/mime.types\""
         echo "<Directory \"$root/htdocs\">"
         echo "    Options FollowSymLinks"
         echo "    Require all granted"

@@ -71,6 +71,23 @@ static void add_halvings(iiif_version version, const iiif_facts_t *facts, const 
                  iiif_ceil_shift(facts->height, shift), sizes);
 }
 
+/*
+ * All levels are beyond the limits: the largest size within them. Where its height was the limit, `w,` may round to one
+ * row more; a pixel less of width then serves both forms. Of an extremely tall image only `w,h` is left.
+ */
+static void add_largest(iiif_version version, const iiif_facts_t *facts, const iiif_limits_t *limits,
+                        iiif_sizes_t *sizes)
+{
+    uint32_t width, height;
+
+    iiif_plan_max_size(facts->width, facts->height, limits, false, &width, &height);
+    add_size(version, facts, limits, width, height, sizes);
+    if (sizes->count == 0 && width > 1)
+        add_size(version, facts, limits, width - 1, iiif_max_u32(height - 1, 1), sizes);
+    if (sizes->count == 0)
+        insert(sizes, width, height);
+}
+
 void iiif_pyramid_sizes(iiif_version version, const iiif_facts_t *facts, const iiif_limits_t *limits,
                         iiif_sizes_t *sizes)
 {
@@ -78,12 +95,8 @@ void iiif_pyramid_sizes(iiif_version version, const iiif_facts_t *facts, const i
     add_levels(version, facts, limits, sizes);
     if (facts->level_count == 1)
         add_halvings(version, facts, limits, sizes);
-    if (sizes->count == 0) {
-        uint32_t width, height;
-
-        iiif_plan_max_size(facts->width, facts->height, limits, false, &width, &height);
-        insert(sizes, width, height);
-    }
+    if (sizes->count == 0)
+        add_largest(version, facts, limits, sizes);
 }
 
 /* --- tiles ----------------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../api/iiif_info.h"
@@ -374,18 +375,62 @@ static void print_stats(const iiif_src_t *src, const iiif_mem_t *mem, uint64_t s
             (double)(iiif_now_ns() - started) / 1e6);
 }
 
-/* --- the work ---------------------------------------------------------------------------------------- */
+/* --- where the result goes: opened with the first byte, so that a refused request touches no file ------------- */
 
-static iiif_rc file_write(void *context, const uint8_t *data, size_t length, iiif_err_t *err)
+typedef struct target {
+    const char *path;      /* NULL: standard output */
+    int master;            /* its descriptor: the result must not go into it */
+    FILE *file;
+} target_t;
+
+static iiif_rc target_open(target_t *target, iiif_err_t *err)
 {
-    if (fwrite(data, 1, length, context) != length)
-        return iiif_err_set(err, IIIF_E_IO, 9001, "The result cannot be written: %s.", strerror(errno));
+    struct stat out, master;
+
+    if (target->file != NULL)
+        return IIIF_OK;
+    if (target->path == NULL) {
+        target->file = stdout;
+        return IIIF_OK;
+    }
+    if (stat(target->path, &out) == 0 && fstat(target->master, &master) == 0 && out.st_dev == master.st_dev &&
+        out.st_ino == master.st_ino)
+        return iiif_err_set(err, IIIF_E_BAD_REQUEST, 9005, "The result would overwrite the master; name another file.");
+    target->file = fopen(target->path, "wb");
+    if (target->file == NULL)
+        return iiif_err_set(err, IIIF_E_IO, 9006, "%s cannot be opened for writing: %s.", target->path, strerror(errno));
     return IIIF_OK;
 }
 
-static iiif_rc render_image(const options_t *options, iiif_dec_t *dec, FILE *out, iiif_err_t *err)
+/* Half a result is removed; what was there before is gone all the same. */
+static iiif_rc target_close(target_t *target, iiif_rc rc, iiif_err_t *err)
 {
-    const iiif_sink_t sink = {.write = file_write, .context = out};
+    struct stat out;
+
+    if (target->file == NULL)
+        return rc;
+    if ((target->path == NULL ? fflush(target->file) : fclose(target->file)) != 0 && rc == IIIF_OK)
+        rc = iiif_err_set(err, IIIF_E_IO, 9004, "The result cannot be written completely: %s.", strerror(errno));
+    if (rc != IIIF_OK && target->path != NULL && stat(target->path, &out) == 0 && S_ISREG(out.st_mode))
+        (void)unlink(target->path);
+    return rc;
+}
+
+static iiif_rc target_write(void *context, const uint8_t *data, size_t length, iiif_err_t *err)
+{
+    target_t *target = context;
+    iiif_rc rc = target_open(target, err);
+
+    if (rc == IIIF_OK && fwrite(data, 1, length, target->file) != length)
+        rc = iiif_err_set(err, IIIF_E_IO, 9001, "The result cannot be written: %s.", strerror(errno));
+    return rc;
+}
+
+/* --- the work ---------------------------------------------------------------------------------------- */
+
+static iiif_rc render_image(const options_t *options, iiif_dec_t *dec, target_t *target, iiif_err_t *err)
+{
+    const iiif_sink_t sink = {.write = target_write, .context = target};
     const iiif_encoder_t *encoder;
     iiif_req_t req;
     iiif_plan_t plan;
@@ -419,7 +464,8 @@ static const char *info_id(const options_t *options, char *buffer, size_t capaci
     return buffer;
 }
 
-static iiif_rc render_info(const options_t *options, const iiif_facts_t *facts, FILE *out, iiif_err_t *err)
+static iiif_rc render_info(const options_t *options, const iiif_facts_t *facts, target_t *target,
+                           iiif_err_t *err)
 {
     char buffer[1024];
     const char *formats[FORMATS_MAX + 1] = {NULL};
@@ -436,27 +482,28 @@ static iiif_rc render_info(const options_t *options, const iiif_facts_t *facts, 
     text = iiif_info_write(options->version, facts, &options->limits, &params, &length, err);
     if (text == NULL)
         return err->kind;
-    rc = file_write(out, (const uint8_t *)text, length, err);
+    rc = target_write(target, (const uint8_t *)text, length, err);
     free(text);
     return rc;
 }
 
-static iiif_rc answer(const options_t *options, iiif_dec_t *dec, FILE *out, iiif_err_t *err)
+static iiif_rc answer(const options_t *options, iiif_dec_t *dec, iiif_err_t *err)
 {
+    target_t target = {.path = options->out_file, .master = dec->src->fd};
     iiif_rc rc = IIIF_OK;
 
-    if (options->facts)
-        print_facts(&dec->facts, options->request == NULL ? out : stderr);
+    if (options->request == NULL)
+        rc = target_open(&target, err);
+    if (rc == IIIF_OK && options->facts)
+        print_facts(&dec->facts, options->request == NULL ? target.file : stderr);
     if (options->request != NULL && strcmp(options->request, "info.json") == 0)
-        rc = render_info(options, &dec->facts, out, err);
+        rc = render_info(options, &dec->facts, &target, err);
     else if (options->request != NULL)
-        rc = render_image(options, dec, out, err);
-    if (rc == IIIF_OK && (fflush(out) != 0 || ferror(out)))
-        rc = iiif_err_set(err, IIIF_E_IO, 9004, "The result cannot be written completely.");
-    return rc;
+        rc = render_image(options, dec, &target, err);
+    return target_close(&target, rc, err);
 }
 
-static iiif_rc work_on(const options_t *options, FILE *out, iiif_err_t *err)
+static iiif_rc work_on(const options_t *options, iiif_err_t *err)
 {
     iiif_mem_t mem;
     iiif_cancel_t cancel = {0};
@@ -476,7 +523,7 @@ static iiif_rc work_on(const options_t *options, FILE *out, iiif_err_t *err)
         return rc;
     rc = iiif_dec_open(src, &dec_options, &work, &dec, err);
     if (rc == IIIF_OK) {
-        rc = answer(options, dec, out, err);
+        rc = answer(options, dec, err);
         iiif_dec_close(dec);
     }
     if (options->stats)
@@ -490,7 +537,6 @@ int main(int argc, char **argv)
     options_t options = {.version = IIIF_VERSION_3, .page = 1,
                          .limits = {.memory = DEFAULT_MEMORY, .qualities = IIIF_QUALITIES_ALL}};
     iiif_err_t err = {0};
-    FILE *out = stdout;
     iiif_rc rc;
     int stop;
 
@@ -499,17 +545,9 @@ int main(int argc, char **argv)
     if (stop != 0)
         return stop < 0 ? EXIT_SUCCESS : stop;
     (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of writing, told as such */
-    if (options.out_file != NULL && (out = fopen(options.out_file, "wb")) == NULL) {
-        fprintf(stderr, "iiif-render: IIIF%04d: %s: %s\n", 9005, options.out_file, strerror(errno));
-        return EXIT_FAILURE;
-    }
-    rc = work_on(&options, out, &err);
-    if (options.out_file != NULL && fclose(out) != 0 && rc == IIIF_OK)
-        rc = iiif_err_set(&err, IIIF_E_IO, 9006, "The result cannot be closed: %s.", strerror(errno));
+    rc = work_on(&options, &err);
     if (rc == IIIF_OK)
         return EXIT_SUCCESS;
-    if (options.out_file != NULL)
-        (void)unlink(options.out_file);
     fprintf(stderr, "iiif-render: IIIF%04d: %s\n", err.id, err.detail);
     return EXIT_FAILURE;
 }

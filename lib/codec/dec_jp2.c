@@ -9,8 +9,8 @@
 #include "dec_jp2_pixels.h"
 #include "iiif_codec.h"
 
-#define BAND_SAMPLES ((uint64_t)4 << 20) /* a window of so many is decoded at once: 16 MiB of the library's integers */
-#define BAND_ROWS 1024u                  /* a tile is decoded anew for each band, so bands are not made small without need */
+#define BAND_SAMPLES ((uint64_t)6 << 20) /* a window of so many is decoded at once: 24 MiB of the library's integers */
+#define BAND_ROWS 1024u                  /* large tiles are decoded anew for each band: no smaller ones without need */
 #define BAND_ROWS_MIN 16u
 #define BAND_TILES 4096u                 /* the library's table of tiles stays below 40 MiB */
 #define COST_PER_PIXEL 8.0f              /* measured against baseline JPEG of the same pictures */
@@ -135,7 +135,11 @@ static void set_cost(jp2_dec_t *dec)
                          iiif_j2k_tile_table_bytes(h, h->is_packed ? (uint64_t)h->tiles_across * h->tiles_down : 1) +
                          dec->tiles.part_count * sizeof(iiif_j2k_part_t) +
                          (uint64_t)h->tiles_across * h->tiles_down * sizeof(iiif_j2k_tile_t);
-    facts->bytes_per_pixel = (float)(samples_per_pixel(h) * (double)iiif_j2k_decode_bytes(1));
+    facts->bytes_per_pixel = (float)(samples_per_pixel(h) * IIIF_J2K_SAMPLE_BYTES);
+    if (iiif_j2k_tile_samples(h, 0) <= BAND_SAMPLES)
+        facts->fixed_bytes += iiif_j2k_tile_samples(h, 0) * IIIF_J2K_WORK_BYTES;
+    else
+        facts->bytes_per_pixel += (float)(samples_per_pixel(h) * IIIF_J2K_WORK_BYTES);
     facts->cost_per_pixel = COST_PER_PIXEL;
 }
 
@@ -270,16 +274,26 @@ static iiif_rc jp2_profile(iiif_dec_t *base, const uint8_t **data, size_t *lengt
 
 /* --- window ---------------------------------------------------------------------------------------------- */
 
+static bool is_inside(const iiif_facts_t *facts, const iiif_dec_window_t *window)
+{
+    const iiif_rect_t *rect = &window->rect;
+    const iiif_level_t *level;
+
+    if (window->level >= facts->level_count || rect->w == 0 || rect->h == 0)
+        return false;
+    level = &facts->levels[window->level];
+    return rect->x < level->width && rect->w <= level->width - rect->x && rect->y < level->height &&
+           rect->h <= level->height - rect->y;
+}
+
 static iiif_rc jp2_window(iiif_dec_t *base, const iiif_dec_window_t *window, iiif_err_t *err)
 {
     jp2_dec_t *dec = (jp2_dec_t *)base;
     const iiif_j2k_header_t *h = &dec->header;
     const iiif_rect_t *rect = &window->rect;
-    const iiif_level_t *level = &base->facts.levels[window->level];
     iiif_span_t x, y;
 
-    if (window->level >= base->facts.level_count || rect->w == 0 || rect->h == 0 || rect->x >= level->width ||
-        rect->w > level->width - rect->x || rect->y >= level->height || rect->h > level->height - rect->y)
+    if (!is_inside(&base->facts, window))
         return iiif_err_set(err, IIIF_E_INTERNAL, 2283, "A window outside the JPEG 2000 master was asked for.");
     iiif_j2k_planes_free(&dec->planes, base->work->mem);
     dec->reduce = window->level;
@@ -328,24 +342,52 @@ static iiif_j2k_tile_rect_t tiles_of_rows(const jp2_dec_t *dec, iiif_span_t rows
     return iiif_j2k_tiles_of(&dec->header, x, y);
 }
 
-/* Rows that may be decoded at once: as many as are worth it, fewer where the budget is short. */
-static uint32_t rows_allowed(const jp2_dec_t *dec)
+/* Rows of `samples` each that the budget leaves room for. */
+static uint64_t rows_affordable(const jp2_dec_t *dec, iiif_j2k_tile_rect_t rect, double samples)
 {
     const iiif_mem_t *mem = dec->base.work->mem;
-    iiif_span_t rest = {dec->next_y, dec->y.to};
-    iiif_j2k_tile_rect_t rect = tiles_of_rows(dec, rest);
+    const iiif_j2k_header_t *h = &dec->header;
+    uint64_t fixed = structure_bytes(dec, rect) + iiif_j2k_feed_held(h, &dec->tiles, rect) +
+                     iiif_j2k_tile_table_bytes(h, BAND_TILES / 4);
+    uint64_t tile = iiif_j2k_tile_samples(h, dec->reduce) * IIIF_J2K_WORK_BYTES;
+    uint64_t left, rows;
+
+    if (mem->limit == 0)
+        return UINT64_MAX;
+    left = mem->limit > mem->used ? mem->limit - mem->used : 0;
+    left = left > fixed ? (left - fixed) / 2 : 0; /* other stages need memory too */
+    rows = (uint64_t)((double)left / (samples * (IIIF_J2K_SAMPLE_BYTES + IIIF_J2K_WORK_BYTES)));
+    if (left > tile)
+        rows = iiif_max_u64(rows, (uint64_t)((double)(left - tile) / (samples * IIIF_J2K_SAMPLE_BYTES)));
+    return rows;
+}
+
+/* Rows to decode at once: as many as are worth it, fewer where the budget is short; bands of equal height. */
+static uint32_t rows_wanted(const jp2_dec_t *dec)
+{
+    uint32_t rest = dec->y.to - dec->next_y;
+    iiif_j2k_tile_rect_t rect = tiles_of_rows(dec, (iiif_span_t){dec->next_y, dec->y.to});
     double samples = samples_per_pixel(&dec->header) * (dec->x.to - dec->x.from);
     uint64_t rows = iiif_max_u64(BAND_ROWS, (uint64_t)((double)BAND_SAMPLES / samples));
-    uint64_t fixed, left;
 
-    if (mem->limit != 0) {
-        fixed = structure_bytes(dec, rect) + iiif_j2k_feed_held(&dec->header, &dec->tiles, rect) +
-                iiif_j2k_tile_table_bytes(&dec->header, BAND_TILES / 4);
-        left = mem->limit > mem->used ? mem->limit - mem->used : 0;
-        left = left > fixed ? (left - fixed) / 2 : 0;
-        rows = iiif_min_u64(rows, (uint64_t)((double)left / (samples * (double)iiif_j2k_decode_bytes(1))));
+    rows = iiif_min_u64(rows, rows_affordable(dec, rect, samples));
+    if (rows < BAND_ROWS_MIN)
+        rows = BAND_ROWS_MIN;
+    if (rows >= rest)
+        return rest;
+    return iiif_ceil_div(rest, iiif_ceil_div(rest, (uint32_t)rows));
+}
+
+/* Halves a band until the library's table of its tiles is small. */
+static void limit_tiles(const jp2_dec_t *dec, iiif_span_t *band)
+{
+    iiif_j2k_tile_rect_t rect = tiles_of_rows(dec, *band);
+    uint32_t down = iiif_max_u32(1, BAND_TILES / (rect.x.to - rect.x.from));
+
+    while (rect.y.to - rect.y.from > down && band->to - band->from > 1) {
+        band->to = band->from + (band->to - band->from + 1) / 2;
+        rect = tiles_of_rows(dec, *band);
     }
-    return (uint32_t)iiif_min_u64(iiif_max_u64(rows, BAND_ROWS_MIN), rest.to - rest.from);
 }
 
 /* The rows to decode next. Bands end where tiles end, so that no tile is decoded twice without need. */
@@ -353,26 +395,18 @@ static iiif_span_t choose_band(const jp2_dec_t *dec)
 {
     const iiif_j2k_header_t *h = &dec->header;
     iiif_span_t band = {dec->next_y, dec->y.to};
-    bool is_whole = dec->is_ht; /* of each tile everything is decoded, so a band is at least a row of tiles */
-    uint32_t rows, border;
+    uint32_t border;
 
-    if (is_whole && (h->tiles_down == 1 || h->is_packed))
+    /* Of HT tiles everything is decoded: there a band is at least a row of tiles. */
+    if (dec->is_ht && (h->tiles_down == 1 || h->is_packed))
         return band;
-    rows = rows_allowed(dec);
-    band.to = band.from + rows;
-    if (h->tiles_down > 1) {
-        iiif_j2k_tile_rect_t rect = tiles_of_rows(dec, band);
-        uint32_t across = rect.x.to - rect.x.from, down = iiif_max_u32(1, BAND_TILES / across);
-
-        while (rect.y.to - rect.y.from > down && band.to - band.from > 1) {
-            band.to = band.from + (band.to - band.from + 1) / 2;
-            rect = tiles_of_rows(dec, band);
-        }
-    }
+    band.to = band.from + rows_wanted(dec);
+    if (!h->is_packed)
+        limit_tiles(dec, &band);
     if (band.to == dec->y.to)
         return band;
     border = last_tile_border(dec, band.from, band.to);
-    if (border == 0 && is_whole)
+    if (border == 0 && dec->is_ht)
         border = next_tile_border(dec, band.from + 1);
     if (border != 0)
         band.to = border;

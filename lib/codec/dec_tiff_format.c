@@ -13,24 +13,25 @@ typedef struct scheme {
     const char *name;
     float cost;
     uint32_t fixed_bytes;    /* state */
+    uint32_t history_bytes;  /* of what was decoded, kept at most; never more than a block */
     uint8_t bytes_per_pixel; /* held for the whole block beside its pixels */
 } scheme_t;
 
 static const scheme_t schemes[] = {
-    {COMPRESSION_NONE, "none", 0.3f, 0, 0},
-    {COMPRESSION_CCITTRLE, "CCITT RLE", 0.3f, 0, 0},
-    {COMPRESSION_CCITTRLEW, "CCITT RLE/W", 0.3f, 0, 0},
-    {COMPRESSION_CCITTFAX3, "CCITT Group 3", 0.3f, 0, 0},
-    {COMPRESSION_CCITTFAX4, "CCITT Group 4", 0.3f, 0, 0},
-    {COMPRESSION_PACKBITS, "PackBits", 0.4f, 0, 0},
-    {COMPRESSION_LZW, "LZW", 1.0f, 256 * 1024, 0},
-    {COMPRESSION_DEFLATE, "Deflate", 1.0f, 64 * 1024, 0},
-    {COMPRESSION_ADOBE_DEFLATE, "Deflate", 1.0f, 64 * 1024, 0},
-    {COMPRESSION_JPEG, "JPEG", 1.0f, 256 * 1024, 0},
-    {COMPRESSION_OJPEG, "old JPEG", 1.2f, 256 * 1024, 0},
-    {COMPRESSION_ZSTD, "Zstandard", 0.6f, 512 * 1024, 1},
-    {COMPRESSION_WEBP, "WebP", 2.0f, 512 * 1024, 6},
-    {COMPRESSION_LZMA, "LZMA", 4.0f, 512 * 1024, 1},
+    {COMPRESSION_NONE, "none", 0.3f, 0, 0, 0},
+    {COMPRESSION_CCITTRLE, "CCITT RLE", 0.3f, 0, 0, 0},
+    {COMPRESSION_CCITTRLEW, "CCITT RLE/W", 0.3f, 0, 0, 0},
+    {COMPRESSION_CCITTFAX3, "CCITT Group 3", 0.3f, 0, 0, 0},
+    {COMPRESSION_CCITTFAX4, "CCITT Group 4", 0.3f, 0, 0, 0},
+    {COMPRESSION_PACKBITS, "PackBits", 0.4f, 0, 0, 0},
+    {COMPRESSION_LZW, "LZW", 1.0f, 256 * 1024, 0, 0},
+    {COMPRESSION_DEFLATE, "Deflate", 1.0f, 64 * 1024, 0, 0},
+    {COMPRESSION_ADOBE_DEFLATE, "Deflate", 1.0f, 64 * 1024, 0, 0},
+    {COMPRESSION_JPEG, "JPEG", 1.0f, 256 * 1024, 0, 0},
+    {COMPRESSION_OJPEG, "old JPEG", 1.2f, 256 * 1024, 0, 0},
+    {COMPRESSION_ZSTD, "Zstandard", 0.6f, 512 * 1024, 1u << 27, 0},
+    {COMPRESSION_WEBP, "WebP", 2.0f, 512 * 1024, 0, 6},
+    {COMPRESSION_LZMA, "LZMA", 4.0f, 512 * 1024, UINT32_MAX, 0},
 };
 
 static const scheme_t *scheme_of(uint16_t id)
@@ -76,7 +77,8 @@ size_t iiif_tiff_format_codec_bytes(const iiif_tiff_format_t *format)
     /* A row of MCUs, runs of fax lines and the like: 64 bytes for each column cover them all. */
     if (!iiif_mul_size(format->block_width, format->block_height, &pixels) ||
         !iiif_mul_size(pixels, scheme->bytes_per_pixel, &bytes) ||
-        !iiif_add_size(bytes, scheme->fixed_bytes + (size_t)64 * format->block_width, &bytes))
+        !iiif_add_size(bytes, scheme->fixed_bytes + (size_t)64 * format->block_width, &bytes) ||
+        !iiif_add_size(bytes, iiif_min_u64(scheme->history_bytes, format->block_bytes), &bytes))
         return SIZE_MAX;
     return bytes;
 }

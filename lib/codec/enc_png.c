@@ -3,9 +3,9 @@
  * PNG output (ISO/IEC 15948) through libpng, row by row: gray, RGB, with alpha, 8 or 16 bits, one bit for bitonal.
  * Pixels are marked by an sRGB chunk, or carry their profile.
  *
- * Filters (§9): below 8 bits none, as §12.8 advises. Otherwise Sub at level 1 to 3 and Sub, Up and Paeth
- * by the least sum of absolute differences from level 4 on: Average and None win so rarely that trying them costs
- * more time than it saves bytes. Level 0 stores, unfiltered.
+ * Filters (§9): below 8 bits none, as §12.8 advises. Otherwise Up alone for levels 1 to 8: on photographs and scans it
+ * comes within some percent of choosing a filter for each row, at twice the speed. Level 9 tries all of
+ * them; level 0 stores, unfiltered.
  */
 #include "iiif_codec.h"
 
@@ -113,9 +113,7 @@ static int filters_of(const png_enc_t *enc)
 {
     if (enc->bits != NULL || enc->base.params.level < 1)
         return PNG_FILTER_NONE;
-    if (enc->base.params.level < 4)
-        return PNG_FILTER_SUB;
-    return PNG_FILTER_SUB | PNG_FILTER_UP | PNG_FILTER_PAETH;
+    return enc->base.params.level < 9 ? PNG_FILTER_UP : PNG_ALL_FILTERS;
 }
 
 /* libpng checks the profile; one that does not fit the pixels is left out with a warning. */

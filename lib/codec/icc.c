@@ -2,6 +2,8 @@
 #include "icc.h"
 
 #include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "iiif_features.h"
@@ -64,7 +66,11 @@ bool iiif_icc_fits(const uint8_t *icc, size_t length, iiif_layout layout)
 #include <lcms2.h>
 #include <lcms2_plugin.h>
 
-#define LIBRARY_MAX ((size_t)32 << 20)   /* for one transform; a 4 MiB table of CMYK takes about 10 */
+#include "icc_matrix.h"
+
+#define REQUEST_MAX ((size_t)16 << 20)   /* a table of 4 MiB in a file takes four times that as floats */
+#define LIBRARY_MAX ((size_t)128 << 20)
+#define TABLE_PIXELS 100000u
 #define CURVE_STEPS 64
 #define CURVE_TOLERANCE (1.0 / 255)
 #define COLORANT_TOLERANCE 0.002
@@ -72,17 +78,25 @@ bool iiif_icc_fits(const uint8_t *icc, size_t length, iiif_layout layout)
 struct iiif_icc {
     iiif_mem_t *mem;
     size_t used;              /* by lcms2 */
-    bool refused;             /* the budget, not the profile, was the reason for a failure */
+    bool refused;             /* more than the budget allows was taken */
     cmsContext context;
-    cmsHTRANSFORM transform;
+    cmsHTRANSFORM transform;  /* where the profile has tables */
+    iiif_icc_matrix_t *matrix;
 };
 
 /* --- lcms2's memory within the budget ------------------------------------------------------------------ */
 
-/* The size is kept before each block, as lcms2 frees without it. */
+/*
+ * lcms2 does not survive that a small allocation fails (it uses some results unchecked), so the budget never makes one
+ * fail: what exceeds it is noted, and the transform is given up when lcms2 has returned. Only absurd requests are refused,
+ * as lcms2 itself refuses those above 512 MiB.
+ */
 typedef union prefix {
-    size_t size;
-    unsigned char pad[64];
+    struct {
+        size_t size;
+        bool counted;
+    } block;
+    max_align_t align;
 } prefix_t;
 
 static void *library_alloc(cmsContext context, cmsUInt32Number n)
@@ -90,14 +104,14 @@ static void *library_alloc(cmsContext context, cmsUInt32Number n)
     iiif_icc_t *icc = cmsGetContextUserData(context);
     prefix_t *prefix;
 
-    if (icc->used + n > LIBRARY_MAX)
+    if (n > REQUEST_MAX || icc->used > LIBRARY_MAX)
         return NULL;
-    prefix = iiif_mem_alloc(icc->mem, n + sizeof(*prefix));
-    if (prefix == NULL) {
-        icc->refused = true;
+    prefix = malloc(n + sizeof(*prefix));
+    if (prefix == NULL)
         return NULL;
-    }
-    prefix->size = n;
+    prefix->block.size = n;
+    prefix->block.counted = iiif_mem_reserve(icc->mem, n);
+    icc->refused = icc->refused || !prefix->block.counted;
     icc->used += n;
     return prefix + 1;
 }
@@ -109,17 +123,21 @@ static void library_free(cmsContext context, void *block)
 
     if (block == NULL)
         return;
-    icc->used -= prefix->size;
-    iiif_mem_free(icc->mem, prefix);
+    icc->used -= prefix->block.size;
+    if (prefix->block.counted)
+        iiif_mem_unreserve(icc->mem, prefix->block.size);
+    free(prefix);
 }
 
 static void *library_realloc(cmsContext context, void *block, cmsUInt32Number n)
 {
     void *fresh = library_alloc(context, n);
+    size_t old;
 
     if (fresh == NULL || block == NULL)
         return fresh;
-    memcpy(fresh, block, ((prefix_t *)block - 1)->size < n ? ((prefix_t *)block - 1)->size : n);
+    old = ((prefix_t *)block - 1)->block.size;
+    memcpy(fresh, block, old < n ? old : n);
     library_free(context, block);
     return fresh;
 }
@@ -188,17 +206,70 @@ static bool is_colorant(cmsHPROFILE profile, cmsTagSignature tag, double x, doub
            fabs(xyz->Z - z) <= COLORANT_TOLERANCE;
 }
 
-/* A profile with tables may do anything at all with its colours, so only matrix and curves are recognised. */
+/* Of a profile that is_matrix: one with tables may do anything at all with its colours. */
 static bool is_srgb(cmsHPROFILE profile, bool gray)
 {
     if (gray)
-        return cmsGetPCS(profile) == cmsSigXYZData && is_srgb_curve(profile, cmsSigGrayTRCTag);
-    return cmsIsMatrixShaper(profile) && !cmsIsTag(profile, cmsSigAToB0Tag) && !cmsIsTag(profile, cmsSigAToB1Tag) &&
-           is_colorant(profile, cmsSigRedColorantTag, 0.43607, 0.22249, 0.01392) &&
+        return is_srgb_curve(profile, cmsSigGrayTRCTag);
+    return is_colorant(profile, cmsSigRedColorantTag, 0.43607, 0.22249, 0.01392) &&
            is_colorant(profile, cmsSigGreenColorantTag, 0.38515, 0.71687, 0.09708) &&
            is_colorant(profile, cmsSigBlueColorantTag, 0.14307, 0.06061, 0.71410) &&
            is_srgb_curve(profile, cmsSigRedTRCTag) && is_srgb_curve(profile, cmsSigGreenTRCTag) &&
            is_srgb_curve(profile, cmsSigBlueTRCTag);
+}
+
+/* --- curves and matrix ---------------------------------------------------------------------------------- */
+
+static bool fill_curve(iiif_icc_t *icc, cmsHPROFILE profile, cmsTagSignature tag, unsigned channel)
+{
+    const cmsToneCurve *curve = cmsReadTag(profile, tag);
+    size_t count;
+    float *out = iiif_icc_matrix_curve(icc->matrix, channel, &count);
+
+    for (size_t i = 0; curve != NULL && i < count; i++)
+        out[i] = cmsEvalToneCurveFloat(curve, (float)i / (float)(count - 1));
+    return curve != NULL;
+}
+
+static bool fill_colorant(cmsHPROFILE profile, cmsTagSignature tag, double out[3])
+{
+    const cmsCIEXYZ *xyz = cmsReadTag(profile, tag);
+
+    if (xyz == NULL)
+        return false;
+    out[0] = xyz->X;
+    out[1] = xyz->Y;
+    out[2] = xyz->Z;
+    return true;
+}
+
+/* Whether the profile is no more than that, so that a table of ours gives what lcms2 would. */
+static bool is_matrix(cmsHPROFILE profile, bool gray)
+{
+    if (cmsGetPCS(profile) != cmsSigXYZData || cmsIsTag(profile, cmsSigAToB0Tag) || cmsIsTag(profile, cmsSigAToB1Tag) ||
+        cmsIsTag(profile, cmsSigDToB0Tag) || cmsIsTag(profile, cmsSigDToB1Tag))
+        return false;
+    return gray ? cmsIsTag(profile, cmsSigGrayTRCTag) : cmsIsMatrixShaper(profile);
+}
+
+static bool matrix_open(iiif_icc_t *icc, cmsHPROFILE profile, const iiif_image_t *image, bool gray)
+{
+    double colorants[3][3] = {{0}};
+
+    icc->matrix = iiif_icc_matrix_new(image->layout, image->depth, icc->mem);
+    if (icc->matrix == NULL) {
+        icc->refused = true;
+        return false;
+    }
+    if (gray ? !fill_curve(icc, profile, cmsSigGrayTRCTag, 0)
+             : !fill_curve(icc, profile, cmsSigRedTRCTag, 0) || !fill_curve(icc, profile, cmsSigGreenTRCTag, 1) ||
+                   !fill_curve(icc, profile, cmsSigBlueTRCTag, 2) ||
+                   !fill_colorant(profile, cmsSigRedColorantTag, colorants[0]) ||
+                   !fill_colorant(profile, cmsSigGreenColorantTag, colorants[1]) ||
+                   !fill_colorant(profile, cmsSigBlueColorantTag, colorants[2]))
+        return false;
+    iiif_icc_matrix_finish(icc->matrix, colorants);
+    return true;
 }
 
 /* --- the transform ------------------------------------------------------------------------------------ */
@@ -234,16 +305,16 @@ static cmsUInt32Number pixel_format(iiif_layout layout, unsigned depth)
 
 /*
  * lcms2 makes a table of a pipeline in advance: 17^4 or 33^3 evaluations, more than a tile has pixels. For few
- * pixels it goes through the pipeline itself. Matrix and curves are cheap to prepare and stay so.
+ * pixels it goes through the pipeline itself.
  */
-static cmsUInt32Number transform_flags(cmsHPROFILE profile, const iiif_image_t *image)
+static cmsUInt32Number transform_flags(const iiif_image_t *image)
 {
     cmsUInt32Number flags = cmsFLAGS_BLACKPOINTCOMPENSATION;
     uint64_t pixels = (uint64_t)image->width * image->height;
 
     if (iiif_layout_has_alpha(image->layout))
         flags |= cmsFLAGS_COPY_ALPHA;
-    if (!cmsIsMatrixShaper(profile) && pixels < 100000)
+    if (pixels < TABLE_PIXELS)
         flags |= cmsFLAGS_NOOPTIMIZE;
     return flags;
 }
@@ -256,14 +327,17 @@ static iiif_icc_verdict judge(iiif_icc_t *icc, cmsHPROFILE profile, const iiif_i
                                             iiif_layout_has_alpha(image->layout));
     cmsHPROFILE target;
 
-    if (!cmyk && is_srgb(profile, gray))
-        return IIIF_ICC_IDENTITY;
+    if (!cmyk && is_matrix(profile, gray)) {
+        if (is_srgb(profile, gray))
+            return IIIF_ICC_IDENTITY;
+        return matrix_open(icc, profile, image, gray) ? IIIF_ICC_CONVERTS : IIIF_ICC_USELESS;
+    }
     target = target_open(icc->context, gray);
     if (target == NULL)
         return IIIF_ICC_USELESS;
     icc->transform = cmsCreateTransformTHR(icc->context, profile, pixel_format(image->layout, image->depth), target,
                                            pixel_format(to, image->depth), INTENT_RELATIVE_COLORIMETRIC,
-                                           transform_flags(profile, image));
+                                           transform_flags(image));
     (void)cmsCloseProfile(target);
     return icc->transform != NULL ? IIIF_ICC_CONVERTS : IIIF_ICC_USELESS;
 }
@@ -302,7 +376,10 @@ iiif_rc iiif_icc_open(const uint8_t *data, size_t length, const iiif_image_t *im
 
 void iiif_icc_convert(iiif_icc_t *icc, const uint8_t *in, uint8_t *out, uint32_t pixels)
 {
-    cmsDoTransform(icc->transform, in, out, pixels);
+    if (icc->matrix != NULL)
+        iiif_icc_matrix_convert(icc->matrix, in, out, pixels);
+    else
+        cmsDoTransform(icc->transform, in, out, pixels);
 }
 
 void iiif_icc_close(iiif_icc_t *icc)
@@ -313,6 +390,7 @@ void iiif_icc_close(iiif_icc_t *icc)
         cmsDeleteTransform(icc->transform);
     if (icc->context != NULL)
         cmsDeleteContext(icc->context);
+    iiif_mem_free(icc->mem, icc->matrix);
     iiif_mem_free(icc->mem, icc);
 }
 

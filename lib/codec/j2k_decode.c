@@ -7,8 +7,7 @@
 
 #define STREAM_BYTES ((size_t)32 * 1024) /* the library's own buffer; larger only reads what it then skips */
 
-/* Measured with libopenjp2 2.5.0: the samples delivered, the window of the wavelet, its sparse blocks, the decoded code-blocks. */
-#define SAMPLE_BYTES_AT_WORK 16u
+/* Measured with libopenjp2 2.5.0. */
 #define TILE_BYTES 6144u
 #define TILE_COMPONENT_BYTES 1152u
 #define CODEC_BYTES ((uint64_t)128 * 1024)
@@ -78,7 +77,12 @@ static bool open_stream(run_t *run)
         return false;
     opj_stream_set_read_function(run->stream, stream_read);
     opj_stream_set_skip_function(run->stream, stream_skip);
-    opj_stream_set_seek_function(run->stream, stream_seek);
+    /*
+     * Given a way back, 2.5 first walks all tile-parts to see whether they are counted rightly. In a composed feed they are;
+     * and later versions only seek where TLM invites them to.
+     */
+    if (run->header->is_packed)
+        opj_stream_set_seek_function(run->stream, stream_seek);
     opj_stream_set_user_data(run->stream, run, NULL);
     opj_stream_set_user_data_length(run->stream, run->feed->length);
     return true;
@@ -200,13 +204,24 @@ static bool is_everything(const run_t *run, iiif_span_t x, iiif_span_t y)
     return true;
 }
 
+/*
+ * The area is always in coordinates of the full reference grid, also at a reduction. Without any, 2.5 sizes reduced components by the
+ * difference of their ends and not by the ends themselves; "0, 0, 0, 0" is everything, sized rightly.
+ */
+static bool set_area(const run_t *run, iiif_span_t x, iiif_span_t y)
+{
+    if (is_everything(run, x, y))
+        return opj_set_decode_area(run->codec, run->image, 0, 0, 0, 0);
+    return opj_set_decode_area(run->codec, run->image, (OPJ_INT32)x.from, (OPJ_INT32)y.from, (OPJ_INT32)x.to,
+                               (OPJ_INT32)y.to);
+}
+
 /* --- decoding ------------------------------------------------------------------------------------------ */
 
 static iiif_rc decode(run_t *run, iiif_j2k_planes_t *planes, iiif_err_t *err)
 {
     const iiif_j2k_feed_t *feed = run->feed;
     iiif_span_t x = run->job->whole ? feed->x : run->job->x, y = run->job->whole ? feed->y : run->job->y;
-    bool is_all = is_everything(run, x, y);
     iiif_rc rc;
 
     if (!open_codec(run) || !open_stream(run))
@@ -216,20 +231,23 @@ static iiif_rc decode(run_t *run, iiif_j2k_planes_t *planes, iiif_err_t *err)
     rc = check_header(run, err);
     if (rc != IIIF_OK)
         return rc;
-    /* Always in coordinates of the full reference grid, also at a reduction. */
-    if (!is_all && !opj_set_decode_area(run->codec, run->image, (OPJ_INT32)x.from, (OPJ_INT32)y.from, (OPJ_INT32)x.to,
-                                        (OPJ_INT32)y.to))
+    if (!set_area(run, x, y))
         return library_error(run, err);
     if (!opj_decode(run->codec, run->stream, run->image) || run->stop != IIIF_OK || run->io_failed)
         return library_error(run, err);
     return take_planes(run, x, y, planes, err);
 }
 
-uint64_t iiif_j2k_decode_bytes(uint64_t samples)
+uint64_t iiif_j2k_tile_samples(const iiif_j2k_header_t *header, unsigned reduce)
 {
-    uint64_t bytes;
+    uint32_t width = iiif_min_u32(header->tile_width, header->x1 - header->x0);
+    uint32_t height = iiif_min_u32(header->tile_height, header->y1 - header->y0);
+    uint64_t samples = 0;
 
-    return iiif_mul_u64(samples, SAMPLE_BYTES_AT_WORK, &bytes) ? bytes : UINT64_MAX;
+    for (unsigned c = 0; c < header->component_count; c++)
+        samples += (uint64_t)iiif_j2k_scale(width, header->components[c].dx, reduce) *
+                   iiif_j2k_scale(height, header->components[c].dy, reduce);
+    return samples;
 }
 
 uint64_t iiif_j2k_tile_table_bytes(const iiif_j2k_header_t *header, uint64_t tiles)
@@ -257,7 +275,8 @@ iiif_rc iiif_j2k_decode(const iiif_j2k_header_t *header, const iiif_j2k_feed_t *
     run_t run;
     iiif_mem_t *mem = work->mem;
     uint64_t samples = area_samples(header, job->whole ? feed->x : job->x, job->whole ? feed->y : job->y, job->reduce);
-    uint64_t need = iiif_j2k_decode_bytes(samples) + job->structure + feed->held + CODEC_BYTES +
+    uint64_t at_work = iiif_min_u64(samples, iiif_j2k_tile_samples(header, job->reduce));
+    uint64_t need = samples * IIIF_J2K_SAMPLE_BYTES + at_work * IIIF_J2K_WORK_BYTES + job->structure + feed->held + CODEC_BYTES +
                     iiif_j2k_tile_table_bytes(header, job->tiles);
     iiif_rc rc;
 
@@ -280,7 +299,7 @@ iiif_rc iiif_j2k_decode(const iiif_j2k_header_t *header, const iiif_j2k_feed_t *
         opj_destroy_codec(run.codec);
     if (run.image != NULL)
         opj_image_destroy(run.image);
-    planes->bytes = rc == IIIF_OK ? (size_t)(samples * sizeof(int32_t)) : 0;
+    planes->bytes = rc == IIIF_OK ? (size_t)samples * IIIF_J2K_SAMPLE_BYTES : 0;
     iiif_mem_unreserve(mem, (size_t)need - planes->bytes);
     return rc;
 }

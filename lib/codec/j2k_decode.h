@@ -40,8 +40,12 @@ iiif_rc iiif_j2k_decode(const iiif_j2k_header_t *header, const iiif_j2k_feed_t *
                         const iiif_work_t *work, iiif_j2k_planes_t *planes, iiif_err_t *err);
 void iiif_j2k_planes_free(iiif_j2k_planes_t *planes, iiif_mem_t *mem);
 
-/** Bytes that a decode takes beside structure and compressed data, for `samples` over all components. */
-uint64_t iiif_j2k_decode_bytes(uint64_t samples);
+/** Bytes that each sample delivered takes; and each sample of the tile at work, besides. */
+#define IIIF_J2K_SAMPLE_BYTES 4u
+#define IIIF_J2K_WORK_BYTES 12u
+
+/** Samples of all components in one whole tile at a reduction. */
+uint64_t iiif_j2k_tile_samples(const iiif_j2k_header_t *header, unsigned reduce);
 
 /** Bytes that the library takes for its table of tiles. */
 uint64_t iiif_j2k_tile_table_bytes(const iiif_j2k_header_t *header, uint64_t tiles);

@@ -278,7 +278,7 @@ static iiif_rc take_coc(parser_t *parser, const uint8_t *p, size_t length, iiif_
 {
     iiif_j2k_header_t *h = parser->header;
     iiif_j2k_coding_t coding;
-    unsigned component;
+    unsigned component = 0;
     iiif_rc rc = iiif_j2k_read_coc(p, length, h->component_count, &component, &coding, err);
 
     if (rc != IIIF_OK)

@@ -51,7 +51,7 @@ static iiif_rc take_override(walker_t *walker, override_t *override, unsigned ma
     size_t n = length < IIIF_J2K_CODING_BYTES ? length : IIIF_J2K_CODING_BYTES;
     const uint8_t *p = iiif_peek_at(&walker->peek, at, n);
     iiif_j2k_cod_t cod;
-    unsigned component;
+    unsigned component = 0;
     iiif_rc rc;
 
     if (p == NULL)

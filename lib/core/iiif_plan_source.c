@@ -74,6 +74,9 @@ static unsigned choose_level(const iiif_facts_t *facts, iiif_rect_t region, uint
 {
     unsigned best = 0;
 
+    /* A partly filled last pixel of a level would do for a single one at the edge; unscaled means the master's own. */
+    if (width == region.w && height == region.h)
+        return 0;
     for (unsigned i = 1; i < facts->level_count; i++) {
         span_t x, y;
 

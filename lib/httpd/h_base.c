@@ -20,10 +20,20 @@ static const char *without_slash(apr_pool_t *pool, const char *uri)
     return apr_pstrmemdup(pool, uri, length);
 }
 
-/* The prefix as a path of a URI. A colon in it needs no escape: it never is the first segment of a relative reference. */
+/* Percent-encoded; the output is never longer than three times the input. */
+static const char *encode(apr_pool_t *pool, const char *text, size_t length, bool keep_slash)
+{
+    size_t capacity = 3 * length + 1, out_length;
+    char *out = apr_palloc(pool, capacity);
+
+    return iiif_percent_encode(iiif_slice_of(text, length), keep_slash, out, capacity, &out_length) ? out : "";
+}
+
 static const char *escaped_prefix(request_rec *r, const h_dir_t *dir)
 {
-    return ap_os_escape_path(r->pool, without_slash(r->pool, dir->prefix), 1);
+    const char *prefix = without_slash(r->pool, dir->prefix);
+
+    return encode(r->pool, prefix, strlen(prefix), true);
 }
 
 const char *h_base_uri(request_rec *r, const h_dir_t *dir)
@@ -46,13 +56,7 @@ const char *h_base_uri(request_rec *r, const h_dir_t *dir)
 
 static const char *encoded(request_rec *r, const h_req_t *req, const char *identifier, size_t length)
 {
-    size_t capacity = 3 * length + 1, out_length;
-    char *out = apr_palloc(r->pool, capacity);
-
-    if (!iiif_percent_encode(iiif_slice_of(identifier, length), h_conf_slash_literal(req->dir), out, capacity,
-                             &out_length))
-        return "";
-    return out;
+    return encode(r->pool, identifier, length, h_conf_slash_literal(req->dir));
 }
 
 const char *h_base_identifier(request_rec *r, const h_req_t *req, const char *identifier, uint32_t page)

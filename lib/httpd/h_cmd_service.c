@@ -32,7 +32,8 @@ static const char *set_resolver(cmd_parms *cmd, h_dir_t *dir, const svc_resolver
     for (int i = 0; i < argc; i++)
         copy[i] = argv[i];
     if (argc > 0) {
-        copy[0] = ap_server_root_relative(cmd->pool, argv[0]);
+        /* An empty path would come to mean ServerRoot. */
+        copy[0] = argv[0][0] != '\0' ? ap_server_root_relative(cmd->pool, argv[0]) : NULL;
         if (copy[0] == NULL)
             return apr_psprintf(cmd->pool, "%s: \"%s\" is not a path", cmd->cmd->name, argv[0]);
     }

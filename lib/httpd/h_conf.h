@@ -127,6 +127,9 @@ const char *h_conf_cache_control(const h_dir_t *dir);        /**< default "publi
 /** Where CORS is on: the value of Access-Control-Allow-Origin for this Origin (may be NULL); else NULL. */
 const char *h_conf_cors(const h_dir_t *dir, const char *origin, bool *vary);
 bool h_conf_strict(const h_dir_t *dir);
+/** What the gate is made of: IIIFRenderSlots, IIIFQueue; of the main server. */
+void h_conf_gate(const h_srv_t *srv, svc_gate_options_t *options);
+unsigned h_conf_retry_after(const h_srv_t *srv);             /**< seconds, ≥ 1 */
 int h_conf_forwarded(const h_srv_t *srv);                    /**< H_FORWARDED_… */
 /** Whether the peer of the connection (c->client_addr) may tell by header what the client asked (IIIFTrustedProxy). */
 bool h_conf_trusts(const h_srv_t *srv, apr_sockaddr_t *peer);

@@ -4,11 +4,17 @@
 
 #include <apr_strings.h>
 
+#include <sched.h>
+#include <unistd.h>
+
 #define H_DEFAULT_IDENTIFIER_MAX  1024
 #define H_DEFAULT_MAX_AREA        (APR_INT64_C(64) << 20)
 #define H_DEFAULT_MAX_SOURCE_AREA (APR_INT64_C(2) << 30)
 #define H_DEFAULT_MEMORY          (APR_INT64_C(256) << 20)
 #define H_DEFAULT_TIMEOUT         apr_time_from_sec(20)
+#define H_DEFAULT_WAITERS_PER_SLOT 4
+#define H_DEFAULT_QUEUE_TIMEOUT   apr_time_from_sec(2)
+#define H_DEFAULT_RETRY_AFTER     apr_time_from_sec(2)
 #define H_DEFAULT_CACHE_CONTROL   "public, max-age=86400"
 /* What is offered where only IIIFResolver says that there is a service, and where IIIFRoot does. */
 #define H_DEFAULT_SERVICES        H_SERVICE_IMAGE
@@ -166,6 +172,38 @@ const char *h_conf_cors(const h_dir_t *dir, const char *origin, bool *vary)
 bool h_conf_strict(const h_dir_t *dir)
 {
     return dir->strict == 1;
+}
+
+/* Processors that this process may use, which in a container can be fewer than there are. */
+static unsigned online_cores(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+#ifdef CPU_COUNT
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0)
+        n = CPU_COUNT(&set);
+#endif
+    return n < 1 ? 1 : n > 1024 ? 1024 : (unsigned)n;
+}
+
+void h_conf_gate(const h_srv_t *srv, svc_gate_options_t *options)
+{
+    unsigned slots = srv->render_slots == H_UNSET ? online_cores() : (unsigned)srv->render_slots;
+    unsigned reserve = slots >= 2 ? 1 : 0;
+    apr_interval_time_t wait = srv->queue_timeout == H_UNSET ? H_DEFAULT_QUEUE_TIMEOUT : srv->queue_timeout;
+
+    options->slots = slots;
+    options->reserve = srv->render_reserve == H_UNSET ? reserve : (unsigned)srv->render_reserve;
+    options->waiters = srv->queue_waiters == H_UNSET ? slots * H_DEFAULT_WAITERS_PER_SLOT : (unsigned)srv->queue_waiters;
+    options->timeout_ms = (unsigned)apr_time_as_msec(wait);
+}
+
+unsigned h_conf_retry_after(const h_srv_t *srv)
+{
+    apr_interval_time_t time = srv->queue_retry_after == H_UNSET ? H_DEFAULT_RETRY_AFTER : srv->queue_retry_after;
+
+    return (unsigned)((time + APR_USEC_PER_SEC - 1) / APR_USEC_PER_SEC);
 }
 
 int h_conf_forwarded(const h_srv_t *srv)

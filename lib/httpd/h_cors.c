@@ -11,7 +11,6 @@
 
 APLOG_USE_MODULE(iiif);
 
-#define ALLOW_METHODS "GET, HEAD, OPTIONS"
 /* Authorization by name: `*` does not cover it. */
 #define ALLOW_HEADERS "Authorization, Accept, Content-Type, If-Match, If-Modified-Since, If-None-Match, Range"
 #define EXPOSE_HEADERS "Link, ETag, Content-Length, Content-Disposition, Location, Retry-After"
@@ -66,7 +65,7 @@ int h_cors_header_parser(request_rec *r)
     if (!is_preflight(r) || apr_table_get(r->err_headers_out, "Access-Control-Allow-Origin") == NULL)
         return DECLINED;
     apr_table_unset(r->err_headers_out, "Access-Control-Expose-Headers");
-    apr_table_setn(r->err_headers_out, "Access-Control-Allow-Methods", ALLOW_METHODS);
+    apr_table_setn(r->err_headers_out, "Access-Control-Allow-Methods", H_METHODS);
     apr_table_setn(r->err_headers_out, "Access-Control-Allow-Headers", ALLOW_HEADERS);
     apr_table_setn(r->err_headers_out, "Access-Control-Max-Age", PREFLIGHT_SECONDS);
     r->status = HTTP_NO_CONTENT;

@@ -115,7 +115,7 @@ int h_handler(request_rec *r)
     req = h_route_get(r);
     if (req == NULL)
         return DECLINED;
-    status = h_respond_method(r);
+    status = h_respond_method(r, req);
     if (status != OK)
         return status;
     status = ap_discard_request_body(r);

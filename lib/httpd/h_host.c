@@ -131,7 +131,12 @@ const char *h_host_authority(request_rec *r, const char *scheme)
     default:
         if (host != NULL && *host != '\0' && (names_server(r->server, host) || !is_named(r)))
             return authority(r, scheme, host, asked_port);
-        /* A stranger's Host, or none. */
+        /*
+         * A stranger's Host, or none. Where ServerName has neither a port nor a scheme, of which the usual port is meant, the one that the
+         * request came in by is all there is.
+         */
+        if (r->server->port == 0 && r->server->server_scheme == NULL)
+            return authority(r, scheme, r->server->server_hostname, r->connection->local_addr->port);
     }
     return authority(r, scheme, r->server->server_hostname, canonical_port(r, core));
 }

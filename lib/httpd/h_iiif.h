@@ -15,6 +15,8 @@
 
 /** What r->handler says of our requests. */
 #define H_HANDLER "iiif"
+/** What every address of ours understands. */
+#define H_METHODS "GET, HEAD, OPTIONS"
 /** Beside a master. */
 #define H_SIDECAR_SUFFIX ".iiif.json"
 
@@ -97,6 +99,8 @@ void h_cors_for_error(request_rec *r, const h_dir_t *dir);
 /* h_problem.c */
 /** Answers an error: status, log line with IIIF id and file, sentence for the client, Retry-After. */
 int h_respond_error(request_rec *r, h_req_t *req, const iiif_err_t *err);
+/** Likewise with another status than the kind's. */
+int h_respond_status(request_rec *r, h_req_t *req, const iiif_err_t *err, int status);
 /** Likewise for a master that its broken sidecar withholds: 503, and the log names the sidecar. */
 int h_respond_withheld(request_rec *r, h_req_t *req, const iiif_err_t *err);
 /** Makes error bodies: JSON at info.json, else HTML with our sentence (insert_error_filter hook). */
@@ -105,7 +109,7 @@ void h_problem_register(void);
 
 /* h_respond.c */
 /** Allow + 405 for other methods than GET, HEAD, OPTIONS; OK else. OPTIONS is answered (DONE). */
-int h_respond_method(request_rec *r);
+int h_respond_method(request_rec *r, h_req_t *req);
 /** Sets ETag, Last-Modified, Cache-Control, then ap_meets_conditions (which may be 304, 412). */
 int h_respond_validators(request_rec *r, const h_req_t *req, const uint8_t hash[IIIF_HASH_BYTES], bool weak,
                          apr_time_t modified);

@@ -77,6 +77,12 @@ int h_respond_error(request_rec *r, h_req_t *req, const iiif_err_t *err)
     return answer(r, req, err, iiif_err_status(err->kind));
 }
 
+int h_respond_status(request_rec *r, h_req_t *req, const iiif_err_t *err, int status)
+{
+    log_error(r, req, err, level_of(err->kind), "");
+    return answer(r, req, err, status);
+}
+
 int h_respond_withheld(request_rec *r, h_req_t *req, const iiif_err_t *err)
 {
     log_error(r, req, err, APLOG_ERR, H_SIDECAR_SUFFIX);
@@ -123,7 +129,7 @@ static const char *html_body(request_rec *r, const char *sentence)
 static void mend_allow(request_rec *r)
 {
     if (r->status == HTTP_METHOD_NOT_ALLOWED)
-        apr_table_setn(r->headers_out, "Allow", "GET, HEAD, OPTIONS");
+        apr_table_setn(r->headers_out, "Allow", H_METHODS);
     else
         apr_table_unset(r->headers_out, "Allow");
 }

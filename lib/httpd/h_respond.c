@@ -12,18 +12,22 @@ APLOG_USE_MODULE(iiif);
 /* Bytes of the hash that an ETag shows: more than enough to tell representations apart. */
 #define ETAG_BYTES 16
 #define FILENAME_MAX_BYTES 200
+/* Beyond, a date has more than four digits of the year. */
+#define MAX_AGE_SECONDS (APR_INT64_C(1000) * 365 * 86400)
 
-int h_respond_method(request_rec *r)
+int h_respond_method(request_rec *r, h_req_t *req)
 {
-    r->allowed |= (AP_METHOD_BIT << M_GET) | (AP_METHOD_BIT << M_OPTIONS);
+    iiif_err_t err;
+
     if (r->method_number == M_GET)
         return OK;
     if (r->method_number == M_OPTIONS) {
-        apr_table_setn(r->headers_out, "Allow", "GET, HEAD, OPTIONS");
+        apr_table_setn(r->headers_out, "Allow", H_METHODS);
         r->status = HTTP_NO_CONTENT;
         return DONE;
     }
-    return HTTP_METHOD_NOT_ALLOWED;
+    (void)iiif_err_set(&err, IIIF_E_BAD_REQUEST, 6244, "This address is only read: by GET, HEAD or OPTIONS.");
+    return h_respond_status(r, req, &err, HTTP_METHOD_NOT_ALLOWED);
 }
 
 /* --- validators (RFC 9110 §8.8, §13) ----------------------------------------------------------------------- */
@@ -63,6 +67,26 @@ static int meets_conditions(request_rec *r)
     return status;
 }
 
+/*
+ * mod_expires adds its own max-age to whatever is there, unless there is an Expires: so the lifetime is said in that form too
+ * (RFC 9111 §5.3), and the site's general rule does not contradict what this service says.
+ */
+static void set_expires(request_rec *r, const char *control)
+{
+    const char *age = strstr(control, "max-age=");
+    apr_int64_t seconds;
+    char *date;
+
+    if (age == NULL)
+        return;
+    seconds = apr_atoi64(age + strlen("max-age="));
+    if (seconds < 0 || seconds > MAX_AGE_SECONDS)
+        return;
+    date = apr_palloc(r->pool, APR_RFC822_DATE_LEN);
+    if (apr_rfc822_date(date, r->request_time + apr_time_from_sec(seconds)) == APR_SUCCESS)
+        apr_table_setn(r->headers_out, "Expires", date);
+}
+
 static const char *cache_control(request_rec *r, const h_req_t *req)
 {
     /* What a login opened is not for everybody, unless the site says so. */
@@ -81,8 +105,10 @@ int h_respond_validators(request_rec *r, const h_req_t *req, const uint8_t hash[
     apr_table_setn(r->headers_out, "ETag", apr_pstrcat(r->pool, weak ? "W/\"" : "\"", hex, "\"", NULL));
     ap_update_mtime(r, modified);
     ap_set_last_modified(r);
-    if (control != NULL && *control != '\0')
+    if (control != NULL && *control != '\0') {
         apr_table_setn(r->headers_out, "Cache-Control", control);
+        set_expires(r, control);
+    }
     return meets_conditions(r);
 }
 

@@ -259,14 +259,41 @@ void h_route_resolve(request_rec *r, h_req_t *req)
 }
 
 /*
+ * A name in the folder that rules over a missing master. Not always the master's own: mod_dir would redirect to a folder of that name,
+ * and the core refuses links that lead nowhere. No identifier can name a file that begins with a dot.
+ */
+static const char *missing_file(request_rec *r, const char *path)
+{
+    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+    apr_finfo_t finfo;
+    apr_status_t status;
+
+    if (slash == NULL)
+        return NULL;
+    status = apr_stat(&finfo, path, APR_FINFO_TYPE | APR_FINFO_LINK, r->pool);
+    if (APR_STATUS_IS_ENOENT(status) || APR_STATUS_IS_ENOTDIR(status))
+        return path;
+    /* Such as a name too long for any file. */
+    if (status != APR_SUCCESS && status != APR_INCOMPLETE)
+        return NULL;
+    if (finfo.filetype == APR_REG)
+        return path;
+    if (finfo.filetype != APR_DIR)
+        path = apr_pstrmemdup(r->pool, path, (apr_size_t)(slash - path));
+    return apr_pstrcat(r->pool, path, "/.iiif", NULL);
+}
+
+/*
  * The file whose directories decide who may have the answer: the master, or the one that the identifier is redirected to (a
- * redirect tells of it), or where a missing one would be. NULL: no file.
+ * redirect tells of it), or where a missing one would be (so does a 404). NULL: no file.
  */
 static const char *governing_file(request_rec *r, h_req_t *req)
 {
     svc_identifier_policy_t policy;
     svc_source_t target = {0};
 
+    if (req->resolve_rc == IIIF_E_NOT_FOUND)
+        return missing_file(r, req->source.path);
     if (req->resolve_rc != IIIF_OK || req->source.redirect == NULL)
         return req->source.path;
     h_conf_identifier(req->dir, &policy);

@@ -4,9 +4,10 @@
 #include <ap_provider.h>
 #include <ap_socache.h>
 #include <apr_global_mutex.h>
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <util_mutex.h>
+
+#include "h_cmd.h"
 
 APLOG_USE_MODULE(iiif);
 
@@ -51,21 +52,13 @@ static const char *arguments_of(const char *name, const char *specification, apr
 {
     const char *colon = strchr(specification, ':');
     const char *text = colon != NULL && colon[1] != '\0' ? colon + 1 : NULL;
-    char *end;
     apr_int64_t bytes;
 
     if (strcmp(name, "shmcb") != 0)
         return text;
     if (text == NULL)
         text = "2M";
-    if (!apr_isdigit(*text))
-        return text;
-    bytes = apr_strtoi64(text, &end, 10);
-    for (const char *units = "KMG", *unit = *end != '\0' ? strchr(units, apr_toupper(*end)) : NULL; unit != NULL; unit = NULL) {
-        bytes = bytes > APR_INT64_MAX >> 30 ? APR_INT64_MAX : bytes << 10 * (unit - units + 1);
-        end++;
-    }
-    if (*end != '\0')
+    if (!h_parse_number(text, true, 0, APR_INT64_MAX, &bytes))
         return text;
     return apr_psprintf(pool, "%s(%" APR_INT64_T_FMT ")", ap_runtime_dir_relative(pool, CACHE_NAME), bytes);
 }

@@ -227,6 +227,7 @@ static iiif_rc fs_resolve(void *config, iiif_slice_t identifier, const svc_ident
 {
     const fs_config_t *fs = config;
     fs_query_t query = { fs->root, NULL, 0, policy, pool, out, err };
+    iiif_rc rc;
 
     memset(out, 0, sizeof(*out));
     if (identifier.length > policy->max)
@@ -236,7 +237,10 @@ static iiif_rc fs_resolve(void *config, iiif_slice_t identifier, const svc_ident
     if (!svc_identifier_safe(identifier))
         return svc_master_none(err);
     query.name = apr_pstrmemdup(pool, identifier.data, identifier.length);
-    return policy->stems ? resolve_stem(&query) : resolve_name(&query);
+    rc = policy->stems ? resolve_stem(&query) : resolve_name(&query);
+    if (rc == IIIF_E_NOT_FOUND && out->path == NULL)
+        out->path = apr_pstrcat(pool, fs->root, "/", query.name, NULL);
+    return rc;
 }
 
 static iiif_rc fs_open(void *config, const svc_source_t *source, const char *suffix, int *fd, iiif_err_t *err)

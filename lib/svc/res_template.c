@@ -261,8 +261,10 @@ static iiif_rc template_resolve(void *data, iiif_slice_t identifier, const svc_i
     rc = svc_master_look(config->root, path, pool, out, &found, err);
     if (rc != IIIF_OK)
         return rc;
-    if (!found)
+    if (!found) {
+        out->path = apr_pstrcat(pool, config->root, "/", path, NULL);
         return svc_master_none(err);
+    }
     out->identifier = apr_pstrmemdup(pool, identifier.data, identifier.length);
     out->page = page;
     return IIIF_OK;

@@ -36,6 +36,8 @@ struct svc_resolver {
     /**
      * Finds the master: IIIF_E_NOT_FOUND (also for a name that leads out of the root, holds `..`, an empty, `.`- or
      * dot-started segment, a backslash, a control character), IIIF_E_FORBIDDEN, IIIF_E_IO. Does not open it.
+     * With IIIF_E_NOT_FOUND out->path may tell where the file would be, so that the access rules of that folder decide who
+     * may learn that it is missing.
      */
     iiif_rc (*resolve)(void *config, iiif_slice_t identifier, const svc_identifier_policy_t *policy,
                        apr_pool_t *pool, svc_source_t *out, iiif_err_t *err);

@@ -262,10 +262,11 @@ __attribute__((unused)) static void kit_check_memory(const iiif_decoder_t *decod
 {
     unsigned long at = 1;
     uint8_t *whole, *out = NULL;
-    iiif_facts_t facts;
+    iiif_facts_t facts, again;
     kit_t kit;
 
     kit_init(&kit, 0);
+    memset(&facts, 0, sizeof(facts));
     whole = kit_decode(&kit, decoder, data, n, &facts);
     assert_non_null(whole);
     for (;; at++) {
@@ -274,13 +275,17 @@ __attribute__((unused)) static void kit_check_memory(const iiif_decoder_t *decod
 
         kit_init(&kit, 0);
         kit.mem.fail_at = at;
-        out = kit_decode(&kit, decoder, data, n, NULL);
+        memset(&again, 0, sizeof(again));
+        out = kit_decode(&kit, decoder, data, n, &again);
         assert_int_equal(kit.mem.used, 0);
         if (out == NULL) {
             assert_int_equal(kit.err.kind, IIIF_E_NO_MEMORY);
             continue;
         }
         assert_memory_equal(out, whole, (size_t)all.w * all.h * iiif_image_pixel_bytes(&image));
+        assert_int_equal(again.has_profile, facts.has_profile);
+        assert_int_equal(again.orientation, facts.orientation);
+        assert_int_equal(again.layout, facts.layout);
         free(out);
         if (kit.mem.calls < at)
             break;

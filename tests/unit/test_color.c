@@ -237,7 +237,7 @@ static profile_t gray_profile(cmsToneCurve *curve)
     return p;
 }
 
-/* Inks as filters, a black that is not quite black (L 10), and a yellowish paper. */
+/* Inks as filters, a black that is not quite black (L 2), and a yellowish paper. */
 static cmsInt32Number ink(const cmsUInt16Number in[], cmsUInt16Number out[], void *cargo)
 {
     double light[3];
@@ -246,7 +246,7 @@ static cmsInt32Number ink(const cmsUInt16Number in[], cmsUInt16Number out[], voi
     (void)cargo;
     for (int i = 0; i < 3; i++)
         light[i] = (1 - in[i] / 65535.0) * (1 - in[3] / 65535.0);
-    lab.L = 10 + 85 * (0.3 * light[0] + 0.6 * light[1] + 0.1 * light[2]);
+    lab.L = 2 + 93 * (0.3 * light[0] + 0.6 * light[1] + 0.1 * light[2]);
     lab.a = 80 * (light[0] - light[1]);
     lab.b = 60 * (light[1] - light[2]) + 4;
     cmsFloat2LabEncoded(out, &lab);
@@ -388,7 +388,7 @@ static void srgb_is_recognised_and_near_relatives_are_not(void **state)
     free(p3.data);
 }
 
-/* Paper white and the darkest ink become white and black of the screen, on both ways through lcms2. */
+/* Paper and black ink become nearly white and black of the screen, on both ways through lcms2. */
 static void cmyk_profiles_are_used(void **state)
 {
     profile_t icc = cmyk_profile();
@@ -435,14 +435,14 @@ static void damaged_profiles_never_fail_a_render(void **state)
 
     (void)state;
     for (size_t k = 0; k < IIIF_COUNT(profiles); k++) {
-        for (int round = 0; round < 400; round++) {
+        for (int round = 0; round < 150; round++) {
             uint8_t *bad = malloc(profiles[k].length);
             picture_t p = picture_new(4, 3, layouts[k], 8);
             result_t r;
 
             memcpy(bad, profiles[k].data, profiles[k].length);
             for (int i = 0; i < 4; i++) {
-                uint32_t range = round % 2 ? 400 : profiles[k].length;
+                uint32_t range = round % 2 && profiles[k].length > 400 ? 400 : profiles[k].length;
 
                 bad[test_random(&seed) % range] = (uint8_t)test_random(&seed);
             }

@@ -306,6 +306,9 @@ static void test_absurd(void **state)
     close_riff(&file);
     assert_int_equal(open_only(&file, 0, 1), IIIF_E_BAD_MASTER);
     kit_free(&file);
+    still.data[17] = (uint8_t)(still.data[17] + 8); /* a bitstream that is longer than the file */
+    assert_int_equal(open_only(&still, 0, 1), IIIF_E_BAD_MASTER);
+    still.data[17] = (uint8_t)(still.data[17] - 8);
     assert_int_equal(open_only(&still, WIDTH * HEIGHT, 1), IIIF_OK);
     assert_int_equal(open_only(&still, WIDTH * HEIGHT - 1, 1), IIIF_E_TOO_LARGE);
     assert_int_equal(open_only(&still, 0, 2), IIIF_E_NOT_FOUND);

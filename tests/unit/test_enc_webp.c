@@ -174,9 +174,10 @@ static void test_profile(void **state)
     check_profile(IIIF_LAYOUT_RGB, false, 500);
     check_profile(IIIF_LAYOUT_RGBA, false, 501);
     check_profile(IIIF_LAYOUT_GRAY, true, 503);
+    check_profile(IIIF_LAYOUT_GRAYA, true, 504);
 }
 
-/* The smallest lossless file is shorter than the header that is held back for a profile. */
+/* The smallest file there is, with a profile of odd length. */
 static void test_tiny(void **state)
 {
     static const uint8_t icc[3] = {1, 2, 3}, pixel[1] = {255};

@@ -61,7 +61,7 @@ static void test_long_text_is_cut_at_a_character(void **state)
                 memcpy(text + i, characters[c], step);
             (void)iiif_err_set(&err, IIIF_E_IO, 9003, "%s", text);
             n = strlen(err.detail);
-            assert_true(n < sizeof(err.detail) && n + 5 > sizeof(err.detail));
+            assert_true(n < sizeof(err.detail) && n + 5 >= sizeof(err.detail));
             assert_memory_equal(err.detail, text, n);
             assert_int_equal((n - shift) % step, 0);
         }

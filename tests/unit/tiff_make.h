@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,10 +315,17 @@ static inline bytes_t front_load(bytes_t old)
             values += (bytes + 1) & ~(size_t)1;
         }
         if (get16(entry) == TIFFTAG_STRIPOFFSETS || get16(entry) == TIFFTAG_TILEOFFSETS) {
-            /* SHORT offsets would overflow when shifted */
-            assert_int_equal(each, 4);
-            for (size_t k = 0; k < count; k++)
-                put32(at + k * 4, get32(at + k * 4) + (uint32_t)room);
+            for (size_t k = 0; k < count; k++) {
+                uint32_t moved = (each == 2 ? get16(at + k * 2) : get32(at + k * 4)) + (uint32_t)room;
+
+                if (each == 4) {
+                    put32(at + k * 4, moved);
+                } else {
+                    assert_true(moved < 65536);
+                    at[k * 2] = (uint8_t)moved;
+                    at[k * 2 + 1] = (uint8_t)(moved >> 8);
+                }
+            }
         }
     }
     return out;
