@@ -36,10 +36,10 @@ APR_LIBS   := $(shell $(APR_CONFIG) --link-ld --libs 2>/dev/null) $(shell $(APU_
 
 # --- features -----------------------------------------------------------------------------------
 # Required: without jpg and png there is no level 2 (Image 3.0 compliance).
-REQUIRED := libopenjp2 libjpeg libpng jansson
+REQUIRED := libopenjp2 libjpeg libpng zlib jansson
 MISSING  := $(foreach p,$(REQUIRED),$(if $(shell $(PKGCONFIG) --exists $(p) 2>/dev/null && echo y),,$(p)))
 ifneq ($(strip $(MISSING)),)
-$(error Missing: $(MISSING). On Debian: apt-get install libopenjp2-7-dev libjpeg62-turbo-dev libpng-dev libjansson-dev pkg-config, or `make -f apxs.mk deps` as root)
+$(error Missing: $(MISSING). On Debian: apt-get install libopenjp2-7-dev libjpeg62-turbo-dev libpng-dev zlib1g-dev libjansson-dev pkg-config, or `make -f apxs.mk deps` as root)
 endif
 ifeq ($(INCLUDEDIR),)
 $(error Missing: apxs. On Debian: apt-get install apache2-dev, or `make -f apxs.mk deps` as root)
@@ -59,9 +59,9 @@ endif
 
 # --- sources ------------------------------------------------------------------------------------
 OFF = $(if $(filter $(1),$(FEATURES)),,$(2))
-SKIP := $(call OFF,TIFF,lib/codec/dec_tiff% lib/codec/enc_tiff%) \
+SKIP := $(call OFF,TIFF,lib/codec/dec_tiff% lib/codec/enc_tiff% lib/codec/tiff_%) \
         $(call OFF,WEBP,lib/codec/dec_webp% lib/codec/enc_webp%) \
-        $(call OFF,GIF,lib/codec/dec_gif% lib/codec/enc_gif%)
+        $(call OFF,GIF,lib/codec/dec_gif% lib/codec/enc_gif% lib/codec/quantize%)
 PLAIN_SRC := $(filter-out $(SKIP),$(wildcard lib/core/*.c lib/codec/*.c lib/api/*.c))
 SVC_SRC   := $(wildcard lib/svc/*.c)
 HTTPD_SRC := mod_iiif.c $(wildcard lib/httpd/*.c)

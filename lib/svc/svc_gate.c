@@ -162,46 +162,75 @@ static iiif_rc refuse_late(svc_gate_t *gate, iiif_err_t *err)
                         "The server is busy and found no time for this image; try again in a few seconds.");
 }
 
-static iiif_rc wait_for_slots(svc_gate_t *gate, unsigned first, unsigned count, uint64_t stamp, iiif_cancel_t *cancel,
-                              iiif_err_t *err)
+/* What one request asks for, on its way through the functions below. */
+typedef struct gate_wish {
+    unsigned first, count;      /* slots from the one of this index on */
+    uint64_t stamp;
+    uint64_t until_ns;          /* 0: as long as it is not cancelled */
+} gate_wish_t;
+
+static gate_wish_t wish_make(const svc_gate_t *gate, unsigned weight, bool small)
 {
-    uint64_t until = iiif_now_ns() + (uint64_t)gate->options.timeout_ms * 1000000u;
-    uint64_t random = stamp ^ until;
+    gate_wish_t wish = { small ? 0 : gate->options.reserve, 1, stamp_make(gate->shared), 0 };
+
+    wish.count = iiif_max_u32(1, iiif_min_u32(weight, gate->options.slots - wish.first));
+    return wish;
+}
+
+/* IIIF_E_BUSY without a sentence when the time is over. */
+static iiif_rc wait_for_slots(const svc_gate_t *gate, const gate_wish_t *wish, iiif_cancel_t *cancel, iiif_err_t *err)
+{
+    uint64_t random = wish->stamp ^ iiif_now_ns();
     iiif_rc rc;
 
     for (;;) {
         rc = iiif_cancel_check(cancel, err);
         if (rc != IIIF_OK)
             return rc;
-        if (slots_take(gate, first, count, stamp))
+        if (slots_take(gate, wish->first, wish->count, wish->stamp))
             return IIIF_OK;
-        if (iiif_now_ns() >= until)
-            return refuse_late(gate, err);
+        if (wish->until_ns != 0 && iiif_now_ns() >= wish->until_ns)
+            return IIIF_E_BUSY;
         pause_a_moment(&random);
     }
+}
+
+static iiif_rc enter_queue(svc_gate_t *gate, gate_wish_t *wish, iiif_cancel_t *cancel, iiif_err_t *err)
+{
+    gate_place_t *place = waiter_enter(gate, wish->stamp);
+    iiif_rc rc;
+
+    if (place == NULL)
+        return refuse_full(gate, err);
+    wish->until_ns = iiif_now_ns() + (uint64_t)gate->options.timeout_ms * 1000000u;
+    rc = wait_for_slots(gate, wish, cancel, err);
+    place_clear(place, wish->stamp);
+    return rc == IIIF_E_BUSY ? refuse_late(gate, err) : rc;
 }
 
 iiif_rc svc_gate_acquire(svc_gate_t *gate, unsigned weight, bool small, iiif_cancel_t *cancel, uint64_t *ticket,
                          iiif_err_t *err)
 {
-    unsigned first = small ? 0 : gate->options.reserve;
-    unsigned count = iiif_max_u32(1, iiif_min_u32(weight, gate->options.slots - first));
-    uint64_t stamp = stamp_make(gate->shared);
-    gate_place_t *place;
+    gate_wish_t wish = wish_make(gate, weight, small);
     iiif_rc rc = IIIF_OK;
 
     *ticket = 0;
-    if (!slots_take(gate, first, count, stamp)) {
-        place = waiter_enter(gate, stamp);
-        if (place == NULL)
-            return refuse_full(gate, err);
-        rc = wait_for_slots(gate, first, count, stamp, cancel, err);
-        place_clear(place, stamp);
-    }
-    if (rc == IIIF_OK) {
-        atomic_fetch_add(&gate->shared->admitted, 1u);
-        *ticket = stamp;
-    }
+    if (!slots_take(gate, wish.first, wish.count, wish.stamp))
+        rc = enter_queue(gate, &wish, cancel, err);
+    if (rc != IIIF_OK)
+        return rc;
+    atomic_fetch_add(&gate->shared->admitted, 1u);
+    *ticket = wish.stamp;
+    return IIIF_OK;
+}
+
+iiif_rc svc_gate_resume(svc_gate_t *gate, unsigned weight, bool small, iiif_cancel_t *cancel, uint64_t *ticket,
+                        iiif_err_t *err)
+{
+    gate_wish_t wish = wish_make(gate, weight, small);
+    iiif_rc rc = wait_for_slots(gate, &wish, cancel, err);
+
+    *ticket = rc == IIIF_OK ? wish.stamp : 0;
     return rc;
 }
 

@@ -31,7 +31,14 @@ iiif_rc svc_gate_acquire(svc_gate_t *gate, unsigned weight, bool small, iiif_can
                          iiif_err_t *err);
 void svc_gate_release(svc_gate_t *gate, uint64_t ticket);
 
-/** Frees what a dead process held; returns how many slots. Parent only. */
+/**
+ * Back in, for work that was admitted before and let its slots go while it could do nothing (a slow client). Waits as long as
+ * `cancel` lets it, needs no place among the waiters, and is not counted again. IIIF_OK or what `cancel` says.
+ */
+iiif_rc svc_gate_resume(svc_gate_t *gate, unsigned weight, bool small, iiif_cancel_t *cancel, uint64_t *ticket,
+                        iiif_err_t *err);
+
+/** Frees what a dead process held, its places among the waiters too; returns how many slots. Parent only. */
 unsigned svc_gate_sweep(svc_gate_t *gate, pid_t pid);
 
 typedef struct svc_gate_state {

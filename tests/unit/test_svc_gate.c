@@ -211,6 +211,27 @@ static void the_deadline_of_the_request_ends_the_wait(void **state)
     svc_gate_release(gate, held);
 }
 
+static void who_was_inside_comes_back_past_a_full_queue(void **state)
+{
+    svc_gate_t *gate = make(1, 0, 0, 10);
+    uint64_t ticket = take(gate, 1, false), held;
+    iiif_cancel_t cancel = { iiif_now_ns() + 40000000u, NULL, NULL, 0, false };
+    iiif_err_t err;
+
+    (void)state;
+    svc_gate_release(gate, ticket);
+    held = take(gate, 1, false);
+    assert_int_equal(svc_gate_resume(gate, 1, false, &cancel, &ticket, &err), IIIF_E_TIMEOUT);
+    assert_true(ticket == 0);
+    svc_gate_release(gate, held);
+    assert_int_equal(svc_gate_resume(gate, 1, false, NULL, &ticket, &err), IIIF_OK);
+    assert_int_equal(state_of(gate).busy, 1);
+    assert_int_equal(state_of(gate).admitted, 2);
+    assert_int_equal(state_of(gate).refused, 0);
+    svc_gate_release(gate, ticket);
+    assert_int_equal(state_of(gate).busy, 0);
+}
+
 /* --- processes ------------------------------------------------------------------------------------ */
 
 static pid_t child_that(svc_gate_t *gate, unsigned weight)
@@ -364,6 +385,7 @@ int main(void)
         cmocka_unit_test(the_wait_ends_in_time),
         cmocka_unit_test(who_goes_stops_waiting),
         cmocka_unit_test(the_deadline_of_the_request_ends_the_wait),
+        cmocka_unit_test(who_was_inside_comes_back_past_a_full_queue),
         cmocka_unit_test(slots_of_a_killed_child_are_swept),
         cmocka_unit_test(the_place_of_a_killed_waiter_is_swept),
         cmocka_unit_test(a_waiter_of_another_process_gets_the_slot),
