@@ -157,9 +157,9 @@ static bool says_nothing(const char *accept)
 }
 
 /*
- * 3.0 prefers JSON-LD: without Accept (IMG3-INFO-02), and wherever the client wants it no less than plain JSON, wildcards
- * included. 2.1 demands plain JSON unless JSON-LD is asked for by its name (IMG2-INFO-05). Where neither is wanted
- * the default is sent rather than 406 (RFC 9110 §12.5.1 allows it).
+ * 3.0 prefers JSON-LD: without Accept (IMG3-INFO-02), and wherever the client wants it no less than plain JSON,
+ * wildcards included. 2.1 demands plain JSON unless JSON-LD is asked for by its name (IMG2-INFO-05). Where neither is
+ * wanted the default is sent rather than 406 (RFC 9110 §12.5.1 allows it).
  */
 iiif_info_type iiif_info_negotiate(iiif_version version, const char *accept)
 {

@@ -21,6 +21,8 @@
 
 enum { CATALOG = 1, PAGES, PAGE, CONTENTS, IMAGE, LENGTH, PROFILE, OBJECTS };
 
+_Static_assert(PROFILE == 7, "color_space() names it");
+
 extern const iiif_encoder_t iiif_enc_pdf;
 
 typedef struct pdf_enc {

@@ -74,7 +74,7 @@ int h_cors_header_parser(request_rec *r)
 
 void h_cors_insert_filter(request_rec *r)
 {
-    if (r->main != NULL || h_route_peek(r) == NULL)
+    if (r->main != NULL || h_route_get(r) == NULL)
         return;
     for (size_t i = 0; i < IIIF_COUNT(names); i++) {
         const char *value = apr_table_get(r->err_headers_out, names[i]);

@@ -9,23 +9,6 @@
 
 APLOG_USE_MODULE(iiif);
 
-/*
- * Whether the directories above the master let this client have it. The core's walk has said so where routing placed the file before it; a
- * path that was rewritten only afterwards has been judged by another file's directories, so this one is looked up.
- */
-static bool may_have_file(request_rec *r, h_req_t *req)
-{
-    request_rec *lookup;
-    int status;
-
-    if (req->placed || req->source.path == NULL)
-        return true;
-    lookup = ap_sub_req_lookup_file(req->source.path, r, NULL);
-    status = lookup->status;
-    ap_destroy_sub_req(lookup);
-    return status == HTTP_OK;
-}
-
 /* The escapes of an encoded identifier with capital digits, as they are published (RFC 3986 §6.2.2.1). */
 static const char *capital_escapes(apr_pool_t *pool, iiif_slice_t encoded)
 {
@@ -77,8 +60,6 @@ static iiif_rc check(request_rec *r, h_req_t *req, iiif_err_t *err)
     if (req->kind == H_KIND_NONE)
         return iiif_err_set(err, IIIF_E_NOT_FOUND, 6242, "No service of this server has this address.");
     h_route_resolve(r, req);
-    if (!may_have_file(r, req))
-        return iiif_err_set(err, IIIF_E_FORBIDDEN, 6243, "Access to this image is not granted.");
     if (req->parse_rc != IIIF_OK)
         *err = req->parse_err;
     else if (req->resolve_rc != IIIF_OK)

@@ -44,7 +44,7 @@ typedef struct h_req {
     iiif_rc resolve_rc;          /**< likewise */
     iiif_err_t resolve_err;
     bool resolved;               /**< source, resolve_rc and resolve_err hold */
-    bool placed;                 /**< translate_name set r->filename, so the core walked the directories above it */
+    bool placed;                 /**< translate_name set r->filename, so the core walks the directories above it */
     bool is_virtual;             /**< that name is no file: nothing to walk */
     const char *sentence;        /**< of h_respond_error, for the body of the answer */
     h_master_t *master;          /**< once h_master_get was called */
@@ -56,9 +56,12 @@ int h_route_translate(request_rec *r);
 int h_route_map_to_storage(request_rec *r);
 int h_route_type_checker(request_rec *r);
 int h_route_fixups(request_rec *r);
-/** The record of this request, made or made anew where needed; NULL where the request is not ours. */
+/**
+ * The record of this request; NULL where it is not ours to answer: it lies below no service, or mod_rewrite gave it to something else. Never
+ * anything for what no directory walk has judged.
+ */
 h_req_t *h_route_get(request_rec *r);
-/** The record as it is, even where the Location's configuration is not in force; NULL where there is none. */
+/** Likewise, already from pre_translate_name on: for errors that come before the request is placed. */
 h_req_t *h_route_peek(request_rec *r);
 /** Finds the master, once. */
 void h_route_resolve(request_rec *r, h_req_t *req);

@@ -186,16 +186,8 @@ h_req_t *h_route_peek(request_rec *r)
 h_req_t *h_route_get(request_rec *r)
 {
     h_req_t *req = h_route_peek(r);
-    const h_dir_t *dir;
 
-    if (req != NULL)
-        return req;
-    /* Lookups of files by other modules have no URI of their own. */
-    if (r->uri == NULL || r->proxyreq != PROXYREQ_NONE || (r->main != NULL && r->filename != NULL))
-        return NULL;
-    ap_set_module_config(r->request_config, &iiif_module, NULL);
-    dir = serving(r);
-    return dir == NULL ? NULL : record_make(r, dir, encode_again(r->pool, r->uri), r->uri);
+    return req != NULL && req->placed ? req : NULL;
 }
 
 /* --- hooks --------------------------------------------------------------------------------------------- */
@@ -304,21 +296,21 @@ static const char *governing_file(request_rec *r, h_req_t *req)
 }
 
 /*
- * The record for the Location that is in force now: sections whose names need escapes matched only when r->uri was decoded,
- * and a rewritten path has another Location than the one that was looked up.
+ * The record for the Location that is in force now: sections whose names need escapes matched only when r->uri was decoded, and a path
+ * that was rewritten has none yet.
  */
 static h_req_t *settle(request_rec *r)
 {
     h_req_t *req = h_route_peek(r);
-    const h_dir_t *dir;
+    const h_dir_t *dir = serving(r);
 
-    if (req == NULL)
-        return h_route_get(r);
-    dir = serving(r);
-    if (dir == req->dir)
+    if (req != NULL && req->dir == dir)
         return req;
     ap_set_module_config(r->request_config, &iiif_module, NULL);
-    return dir == NULL ? NULL : record_make(r, dir, req->path, req->decoded_uri);
+    if (dir == NULL)
+        return NULL;
+    return req != NULL ? record_make(r, dir, req->path, req->decoded_uri)
+                       : record_make(r, dir, encode_again(r->pool, r->uri), r->uri);
 }
 
 static bool is_preflight(const request_rec *r)
@@ -331,8 +323,10 @@ int h_route_translate(request_rec *r)
     const char *file = NULL;
     h_req_t *req;
 
+    if (r->uri == NULL || r->proxyreq != PROXYREQ_NONE)
+        return DECLINED;
     /* Rewritten by [PT]: the Location that was looked up is that of the old path. */
-    if (r->uri != NULL && r->uri != r->parsed_uri.path && r->proxyreq == PROXYREQ_NONE && h_route_peek(r) == NULL) {
+    if (r->uri != r->parsed_uri.path && h_route_peek(r) == NULL) {
         int status = ap_location_walk(r);
 
         if (status != OK)
@@ -355,10 +349,10 @@ int h_route_translate(request_rec *r)
 
 int h_route_map_to_storage(request_rec *r)
 {
-    h_req_t *req = h_route_peek(r);
+    h_req_t *req = h_route_get(r);
 
     /* TRACE belongs to the core. */
-    if (req == NULL || !req->placed || !req->is_virtual || r->method_number == M_TRACE)
+    if (req == NULL || !req->is_virtual || r->method_number == M_TRACE)
         return DECLINED;
     return OK;
 }

@@ -210,6 +210,8 @@ REWRITE = '''
     RewriteRule "^/iiif/3/gone" "-" [G]
     RewriteRule "^/iiif/3/moved/(.*)$" "/other/$1" [R=302]
     RewriteRule "^/iiif/3/elsewhere$" "/note.txt" [PT]
+    RewriteRule "^/iiif/3/rgb.jpg/note.txt$" "{root}/htdocs/note.txt"
+    RewriteRule "^/legacy3/([^/]*)/([^/]*)/(.*)$" "/iiif/3/$1\\%2F$2/$3" [PT,NE]
     <Location "/iiif">
         IIIFRoot "{masters}"
     </Location>
@@ -228,6 +230,7 @@ def test_passed_through_from_a_legacy_path(rewriting):
     assert rewriting.raw_get("/legacy/a/b.png/info.json").json()["width"] == 11
     assert rewriting.raw_get("/legacy/with%20space.png/info.json").json()["width"] == 19
     assert rewriting.raw_get("/legacy/50%25.png/info.json").json()["width"] == 16
+    assert rewriting.raw_get("/legacy3/a/b.png/info.json").json()["width"] == 11
     assert rewriting.raw_get("/legacy/rgb.jpg").headers["Location"].endswith("/iiif/3/rgb.jpg/info.json")
 
 
@@ -241,3 +244,4 @@ def test_rules_of_the_site_hold(rewriting):
     assert rewriting.raw_get("/iiif/3/gone/info.json").status == 410
     assert rewriting.raw_get("/iiif/3/moved/x").status == 302
     assert rewriting.raw_get("/iiif/3/elsewhere").body == b"note\n"
+    assert rewriting.raw_get("/iiif/3/rgb.jpg/note.txt").body == b"note\n"

@@ -78,6 +78,7 @@ typedef struct bites {
     iiif_stage_t base;
     const picture_t *picture;
     unsigned turn;
+    bool greedy;           /* as many rows as fit instead */
     uint32_t fail_row;     /* from this row on pulls fail; UINT32_MAX never */
     uint32_t *delivered;   /* may be NULL */
     bool *closed;          /* may be NULL */
@@ -99,7 +100,7 @@ static inline void picture_row(const picture_t *p, uint32_t y, uint8_t *out)
 static iiif_rc bites_pull(iiif_stage_t *stage, iiif_strip_t *strip, iiif_err_t *err)
 {
     bites_t *b = (bites_t *)stage;
-    uint32_t most = b->turn++ % 3 + 1, row;
+    uint32_t most = b->greedy ? strip->capacity : b->turn++ % 3 + 1, row;
 
     for (row = 0; row < strip->capacity && row < most; row++) {
         if (stage->next_row + row >= b->fail_row)

@@ -213,11 +213,14 @@ static profile_t save(cmsHPROFILE handle)
     return p;
 }
 
+/* gamma 0: sRGB's curve */
 static profile_t rgb_profile(double rx, double ry, double gx, double gy, double bx, double by, double gamma)
 {
     const cmsCIExyY white = {0.3127, 0.3290, 1};
     const cmsCIExyYTRIPLE primaries = {{rx, ry, 1}, {gx, gy, 1}, {bx, by, 1}};
-    cmsToneCurve *curve = cmsBuildGamma(NULL, gamma), *curves[3] = {curve, curve, curve};
+    const cmsFloat64Number srgb[5] = {2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045};
+    cmsToneCurve *curve = gamma > 0 ? cmsBuildGamma(NULL, gamma) : cmsBuildParametricToneCurve(NULL, 4, srgb);
+    cmsToneCurve *curves[3] = {curve, curve, curve};
     profile_t p = save(cmsCreateRGBProfile(&white, &primaries, curves));
 
     cmsFreeToneCurve(curve);
@@ -367,7 +370,7 @@ static void srgb_is_recognised_and_near_relatives_are_not(void **state)
 {
     profile_t srgb = save(cmsCreate_sRGBProfile());
     profile_t gamma22 = rgb_profile(0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 2.2); /* dark tones differ */
-    profile_t p3 = rgb_profile(0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 2.4);
+    profile_t p3 = rgb_profile(0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0); /* Display P3: the same curve, other primaries */
     picture_t p = pixel(IIIF_LAYOUT_RGB, 8, PX(10, 20, 200));
     result_t r;
 
@@ -381,6 +384,7 @@ static void srgb_is_recognised_and_near_relatives_are_not(void **state)
     picture_free(&r.out);
     r = convert(&p, p3.data, p3.length, IIIF_COLOR_SRGB);
     assert_false(r.same);
+    expect_pixel(&r, IIIF_LAYOUT_RGB, PX(7, 20, 208), 1);
     picture_free(&r.out);
     picture_free(&p);
     free(srgb.data);

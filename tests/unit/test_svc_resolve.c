@@ -301,25 +301,20 @@ static void a_page_follows_the_semicolon(void **state)
 
 static void an_unreadable_folder_is_forbidden(void **state)
 {
+    bool is_root = geteuid() == 0;
     svc_source_t source;
     iiif_err_t err;
 
     (void)state;
-    if (geteuid() == 0) {
+    assert_int_equal(chmod(below("book1/deep"), 0), 0);
+    /* Root may read everything: ask as somebody who may not. */
+    if (is_root) {
         assert_int_equal(chmod(top, 0755), 0);
-        assert_int_equal(seteuid(65534), 0);
-    }
-    else {
-        assert_int_equal(chmod(below("book1/deep"), 0), 0);
-    }
-    if (geteuid() == 65534) {
-        assert_int_equal(seteuid(0), 0);
-        assert_int_equal(chmod(below("book1/deep"), 0700), 0);
         assert_int_equal(seteuid(65534), 0);
     }
     assert_int_equal(ask("book1/deep/x.y.tif", &usual, &source, &err), IIIF_E_FORBIDDEN);
     assert_null(strchr(err.detail, '/'));
-    (void)seteuid(0);
+    assert_true(!is_root || seteuid(0) == 0);
     assert_int_equal(chmod(below("book1/deep"), 0755), 0);
 }
 
