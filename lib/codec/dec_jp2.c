@@ -13,6 +13,7 @@
 #define BAND_ROWS 1024u                  /* large tiles are decoded anew for each band: no smaller ones without need */
 #define BAND_ROWS_MIN 16u
 #define BAND_TILES 4096u                 /* the library's table of tiles stays below 40 MiB */
+#define MARGIN_LEVELS 6u
 #define COST_PER_PIXEL 8.0f              /* measured against baseline JPEG of the same pictures */
 
 extern const iiif_decoder_t iiif_dec_jp2;
@@ -23,7 +24,7 @@ typedef struct jp2_dec {
     iiif_j2k_header_t header;
     iiif_j2k_tiles_t tiles;
     iiif_jp2_pixels_t pixels;
-    bool is_ht;
+    bool is_whole;             /* of each tile that the window touches everything is decoded */
     uint8_t *icc;
 
     /* the window */
@@ -130,7 +131,7 @@ static void set_cost(jp2_dec_t *dec)
     iiif_j2k_tile_rect_t all = iiif_j2k_all_tiles(h);
     bool is_tiled = h->tiles_across > 1 || h->tiles_down > 1;
 
-    facts->access = dec->is_ht && (!is_tiled || h->is_packed) ? IIIF_ACCESS_WHOLE : IIIF_ACCESS_TILES;
+    facts->access = dec->is_whole && (!is_tiled || h->is_packed) ? IIIF_ACCESS_WHOLE : IIIF_ACCESS_TILES;
     facts->fixed_bytes = sizeof(*dec) + structure_bytes(dec, all) + iiif_j2k_feed_held(h, &dec->tiles, all) +
                          iiif_j2k_tile_table_bytes(h, h->is_packed ? (uint64_t)h->tiles_across * h->tiles_down : 1) +
                          dec->tiles.part_count * sizeof(iiif_j2k_part_t) +
@@ -200,6 +201,23 @@ static void jp2_close(iiif_dec_t *base)
     iiif_mem_free(mem, dec);
 }
 
+/*
+ * Where the library cannot be asked for an area: it delivers wrong samples for one of HT code-blocks (2.5.0 and later), and fails
+ * where the area holds no sample of some component in some tile, which subsampling makes possible.
+ */
+static bool needs_whole_tiles(const jp2_dec_t *dec)
+{
+    const iiif_j2k_header_t *h = &dec->header;
+
+    if (h->is_ht || dec->tiles.is_ht)
+        return true;
+    for (unsigned c = 0; c < h->component_count; c++) {
+        if (h->components[c].dx != h->step_x || h->components[c].dy != h->step_y)
+            return h->tiles_across > 1 || h->tiles_down > 1;
+    }
+    return false;
+}
+
 static iiif_rc read_master(jp2_dec_t *dec, const iiif_dec_options_t *options, iiif_err_t *err)
 {
     const iiif_work_t *work = dec->base.work;
@@ -215,8 +233,8 @@ static iiif_rc read_master(jp2_dec_t *dec, const iiif_dec_options_t *options, ii
         rc = iiif_j2k_tiles_read(src, &dec->header, work, &dec->tiles, err);
     if (rc != IIIF_OK)
         return rc;
-    dec->is_ht = dec->header.is_ht || dec->tiles.is_ht;
-    if (dec->is_ht && dec->jp2.is_raw)
+    dec->is_whole = needs_whole_tiles(dec);
+    if (dec->jp2.is_raw && dec->header.is_ht)
         strcpy(dec->jp2.media_type, "image/jphc");
     return fill_facts(dec, err);
 }
@@ -397,8 +415,8 @@ static iiif_span_t choose_band(const jp2_dec_t *dec)
     iiif_span_t band = {dec->next_y, dec->y.to};
     uint32_t border;
 
-    /* Of HT tiles everything is decoded: there a band is at least a row of tiles. */
-    if (dec->is_ht && (h->tiles_down == 1 || h->is_packed))
+    /* Where tiles are decoded whole, a band is at least a row of them. */
+    if (dec->is_whole && (h->tiles_down == 1 || h->is_packed))
         return band;
     band.to = band.from + rows_wanted(dec);
     if (!h->is_packed)
@@ -406,11 +424,36 @@ static iiif_span_t choose_band(const jp2_dec_t *dec)
     if (band.to == dec->y.to)
         return band;
     border = last_tile_border(dec, band.from, band.to);
-    if (border == 0 && dec->is_ht)
+    if (border == 0 && dec->is_whole)
         border = next_tile_border(dec, band.from + 1);
     if (border != 0)
         band.to = border;
     return band;
+}
+
+/*
+ * The library reads 3 neighbours in each band for the 9/7 wavelet, where up to 4 count (15444-1 F.3.8.2): the edge of an area
+ * differs by one now and then from the same pixels of the whole. One sample of the deepest band beyond the window it is exact.
+ */
+static void add_margin(const jp2_dec_t *dec, const iiif_j2k_feed_t *feed, iiif_j2k_job_t *job)
+{
+    const iiif_j2k_header_t *h = &dec->header;
+    unsigned levels = 0;
+    uint32_t x, y;
+
+    for (unsigned c = 0; c < h->component_count; c++) {
+        if (h->components[c].coding.transform == 0)
+            levels = iiif_max_u32(levels, h->components[c].coding.levels);
+    }
+    if (levels == 0)
+        return;
+    levels = iiif_min_u32(levels, MARGIN_LEVELS + dec->reduce); /* deeper, what is missed is far below one */
+    x = h->step_x << levels;
+    y = h->step_y << levels;
+    job->x.from = job->x.from - feed->x.from > x ? job->x.from - x : feed->x.from;
+    job->x.to = feed->x.to - job->x.to > x ? job->x.to + x : feed->x.to;
+    job->y.from = job->y.from - feed->y.from > y ? job->y.from - y : feed->y.from;
+    job->y.to = feed->y.to - job->y.to > y ? job->y.to + y : feed->y.to;
 }
 
 static iiif_rc decode_band(jp2_dec_t *dec, iiif_err_t *err)
@@ -430,13 +473,15 @@ static iiif_rc decode_band(jp2_dec_t *dec, iiif_err_t *err)
     job.reduce = dec->reduce;
     job.x = iiif_jp2_pixels_area_x(h, dec->x, dec->reduce);
     job.y = iiif_jp2_pixels_area_y(h, band, dec->reduce);
-    job.whole = dec->is_ht;
+    job.whole = dec->is_whole;
     rect = h->is_packed ? iiif_j2k_all_tiles(h) : iiif_j2k_tiles_of(h, job.x, job.y);
     job.structure = structure_bytes(dec, rect);
     job.tiles = (rect.x.to - rect.x.from) * (rect.y.to - rect.y.from);
     rc = iiif_j2k_feed_tiles(dec->base.src, h, &dec->tiles, rect, work->mem, &feed, err);
-    if (rc == IIIF_OK)
+    if (rc == IIIF_OK) {
+        add_margin(dec, &feed, &job);
         rc = iiif_j2k_decode(h, &feed, &job, work, &dec->planes, err);
+    }
     iiif_j2k_feed_free(&feed, work->mem);
     if (rc == IIIF_OK)
         dec->band = band;

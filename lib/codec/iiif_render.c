@@ -231,7 +231,7 @@ static iiif_rc chain_tone(render_t *render, iiif_err_t *err)
                                &render->last, err);
     if (rc == IIIF_OK && render->last->image.depth != plan->depth)
         rc = iiif_depth_open(render->last, plan->depth, render->work, &render->last, err);
-    if (rc == IIIF_OK && render->last->image.layout != plan->layout)
+    if (rc == IIIF_OK && iiif_layout_channels(render->last->image.layout) < iiif_layout_channels(plan->layout))
         rc = widen_open(render->last, plan->layout, render->work, &render->last, err);
     return rc;
 }

@@ -61,7 +61,6 @@ static void diffuse_row(const iiif_rowmap_t *map, void *state, uint32_t y, const
     memset(passed - 1, 0, ((size_t)width + 2) * sizeof(*passed));
     dither->now = dither->next;
     dither->next = passed;
-    dither->now[-1] = dither->now[width] = 0;
 }
 
 static dither_t *dither_new(const iiif_image_t *image, bool diffuses, unsigned threshold, iiif_mem_t *mem)

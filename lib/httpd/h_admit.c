@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A place among the renders, sized by what the plan expects. A worker thread without a place does no work, so static files and
- * cached answers stay quick however many renders are asked for.
+ * A place among the renders, sized by what the plan expects. A worker thread without a place does no work, so static
+ * files and cached answers stay quick however many renders are asked for.
  */
 #include "h_iiif.h"
 

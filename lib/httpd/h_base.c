@@ -2,8 +2,8 @@
 /**
  * The public base URI of a service, as `id` fields, redirects and Link headers show it.
  *
- * It must be the one that clients use (Image 3.0 §5.2), whatever lies between them and this server, and the same for every
- * client of a virtual host, since documents are cached. Nothing that a stranger can send may get into it.
+ * It must be the one that clients use (Image 3.0 §5.2), whatever lies between them and this server, and the same for
+ * every client of a virtual host, since documents are cached. Nothing that a stranger can send may get into it.
  */
 #include "h_iiif.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Encoded bytes to the client. What is small is held back until it is whole: it gets a Content-Length, ranges, and an error can still
- * become a status. What is larger streams, and then an error can only be told by cutting the response visibly.
+ * Encoded bytes to the client. What is small is held back until it is whole: it gets a Content-Length, ranges, and an
+ * error can still become a status. What is larger streams, and then an error can only be told by cutting the response
+ * visibly.
  */
 #include "h_iiif.h"
 
@@ -132,8 +133,8 @@ bool h_bucket_abandon(h_bucket_sink_t *bucket)
     if (bucket->broken)
         return false;
     /*
-     * The chunked coding ends without its last chunk, an HTTP/2 stream is reset: the client sees that something is missing. A status
-     * returned now would append httpd's page of HTML to the image.
+     * The chunked coding ends without its last chunk, an HTTP/2 stream is reset: the client sees that something is
+     * missing. A status returned now would append httpd's page of HTML to the image.
      */
     append(bucket, ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL, r->pool, r->connection->bucket_alloc));
     append(bucket, apr_bucket_eos_create(r->connection->bucket_alloc));
@@ -148,8 +149,8 @@ apr_off_t h_bucket_bytes(const h_bucket_sink_t *bucket)
 }
 
 /*
- * Has the client closed its connection? Over HTTP/2 mod_http2 says so, and the socket belongs to all streams. A client that closes only
- * its sending half looks gone too; none that fetches images does that.
+ * Has the client closed its connection? Over HTTP/2 mod_http2 says so, and the socket belongs to all streams. A
+ * client that closes only its sending half looks gone too; none that fetches images does that.
  */
 bool h_bucket_client_gone(void *request)
 {

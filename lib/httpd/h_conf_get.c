@@ -12,8 +12,10 @@
 #define H_DEFAULT_MAX_SOURCE_AREA (APR_INT64_C(2) << 30)
 #define H_DEFAULT_MEMORY          (APR_INT64_C(256) << 20)
 #define H_DEFAULT_TIMEOUT         apr_time_from_sec(20)
-#define H_DEFAULT_WAITERS_PER_SLOT 4
-#define H_DEFAULT_QUEUE_TIMEOUT   apr_time_from_sec(2)
+/* A viewer asks for a whole screen of tiles at once and shows a hole for each 503: two such screens may wait. */
+#define H_DEFAULT_WAITERS_PER_SLOT 8
+#define H_DEFAULT_WAITERS_LEAST   32
+#define H_DEFAULT_QUEUE_TIMEOUT   apr_time_from_sec(10)
 #define H_DEFAULT_RETRY_AFTER     apr_time_from_sec(2)
 #define H_DEFAULT_CACHE_CONTROL   "public, max-age=86400"
 /* What is offered where only IIIFResolver says that there is a service, and where IIIFRoot does. */
@@ -195,7 +197,9 @@ void h_conf_gate(const h_srv_t *srv, svc_gate_options_t *options)
 
     options->slots = slots;
     options->reserve = srv->render_reserve == H_UNSET ? reserve : (unsigned)srv->render_reserve;
-    options->waiters = srv->queue_waiters == H_UNSET ? slots * H_DEFAULT_WAITERS_PER_SLOT : (unsigned)srv->queue_waiters;
+    options->waiters = (unsigned)srv->queue_waiters;
+    if (srv->queue_waiters == H_UNSET)
+        options->waiters = iiif_max_u32(slots * H_DEFAULT_WAITERS_PER_SLOT, H_DEFAULT_WAITERS_LEAST);
     options->timeout_ms = (unsigned)apr_time_as_msec(wait);
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Cross-origin headers (Image 3.0 §7.1; Fetch standard) on every answer below a service, errors and redirects included, else a
- * browser shows an opaque network error in place of a 401 or 404.
+ * Cross-origin headers (Image 3.0 §7.1; Fetch standard) on every answer below a service, errors and redirects
+ * included, else a browser shows an opaque network error in place of a 401 or 404.
  *
- * They are put into err_headers_out first, which is all that survives an error that the core or an access module answers.
- * Once a handler is to run they move to headers_out: a cache stores both tables and serves the stored headers beside those of
- * err_headers_out, and a doubled Access-Control-Allow-Origin is none. Error answers get them back.
+ * They are put into err_headers_out first, which is all that survives an error that the core or an access module
+ * answers. Once a handler is to run they move to headers_out: a cache stores both tables and serves the stored
+ * headers beside those of err_headers_out, and a doubled Access-Control-Allow-Origin is none. Error answers get them
+ * back.
  */
 #include "h_iiif.h"
 

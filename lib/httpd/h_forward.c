@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * What a proxy in front of us says of the request that it got: X-Forwarded-* or Forwarded (RFC 7239). Believed only where
- * IIIFForwarded asks for it and the peer of this connection is an IIIFTrustedProxy. Of a list the last entry counts: it is the trusted
- * peer's own, those before it may be the client's invention.
+ * What a proxy in front of us says of the request that it got: X-Forwarded-* or Forwarded (RFC 7239). Believed only
+ * where IIIFForwarded asks for it and the peer of this connection is an IIIFTrustedProxy. Of a list the last entry
+ * counts: it is the trusted peer's own, those before it may be the client's invention.
  */
 #include "h_iiif.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Which host name the URIs of a virtual host show. The Host header is believed only where it names this virtual host: what it says
- * ends up in documents that caches keep.
+ * Which host name the URIs of a virtual host show. The Host header is believed only where it names this virtual host:
+ * what it says ends up in documents that caches keep.
  */
 #include "h_iiif.h"
 
@@ -108,8 +108,8 @@ static const char *authority(request_rec *r, const char *scheme, const char *hos
 }
 
 /*
- * The port of ServerName. Where that has none the usual one of the scheme, which may be a proxy's, not this connection's; but
- * UseCanonicalPhysicalPort On asks for the latter.
+ * The port of ServerName. Where that has none the usual one of the scheme, which may be a proxy's, not this
+ * connection's; but UseCanonicalPhysicalPort On asks for the latter.
  */
 static unsigned canonical_port(request_rec *r, const core_dir_config *core)
 {
@@ -132,8 +132,8 @@ const char *h_host_authority(request_rec *r, const char *scheme)
         if (host != NULL && *host != '\0' && (names_server(r->server, host) || !is_named(r)))
             return authority(r, scheme, host, asked_port);
         /*
-         * A stranger's Host, or none. Where ServerName has neither a port nor a scheme, of which the usual port is meant, the one that the
-         * request came in by is all there is.
+         * A stranger's Host, or none. Where ServerName has neither a port nor a scheme, of which the usual port is
+         * meant, the one that the request came in by is all there is.
          */
         if (r->server->port == 0 && r->server->server_scheme == NULL)
             return authority(r, scheme, r->server->server_hostname, r->connection->local_addr->port);

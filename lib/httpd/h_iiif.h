@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The private glue header: one record for each request, and the functions that the files of this layer offer each other.
+ * The private glue header: one record for each request, and the functions that the files of this layer offer each
+ * other.
  */
 #ifndef H_IIIF_H
 #define H_IIIF_H
@@ -57,8 +58,8 @@ int h_route_map_to_storage(request_rec *r);
 int h_route_type_checker(request_rec *r);
 int h_route_fixups(request_rec *r);
 /**
- * The record of this request; NULL where it is not ours to answer: it lies below no service, or mod_rewrite gave it to something else. Never
- * anything for what no directory walk has judged.
+ * The record of this request; NULL where it is not ours to answer: it lies below no service, or mod_rewrite gave it
+ * to something else. Never anything for what no directory walk has judged.
  */
 h_req_t *h_route_get(request_rec *r);
 /** Likewise, already from pre_translate_name on: for errors that come before the request is placed. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * An image request, in the order that must not change: facts, plan, validators (a 304 must be free), then a place among the renders, and
- * only then the decoder.
+ * An image request, in the order that must not change: facts, plan, validators (a 304 must be free), then a place
+ * among the renders, and only then the decoder.
  */
 #include "h_iiif.h"
 
@@ -29,7 +29,8 @@ static iiif_rc find_encoder(job_t *job, iiif_err_t *err)
     job->encoder = iiif_encoder_find(job->req->req.format);
     if (job->encoder == NULL || !h_conf_format(job->req->dir, job->encoder))
         return iiif_err_set(err, IIIF_E_BAD_REQUEST, 6250,
-                            "The format \"%s\" is not served here; info.json lists those that are.", job->req->req.format);
+                            "The format \"%s\" is not served here; info.json lists those that are.",
+                            job->req->req.format);
     return IIIF_OK;
 }
 
@@ -54,8 +55,8 @@ static void add_number(iiif_hash_t *hash, uint64_t number)
 }
 
 /*
- * Everything that the bytes depend on, known before decoding. Of the master: size and time, not its inode, which differs from machine to
- * machine behind one address.
+ * Everything that the bytes depend on, known before decoding. Of the master: size and time, not its inode, which
+ * differs from machine to machine behind one address.
  */
 static void validator(const job_t *job, uint8_t digest[IIIF_HASH_BYTES])
 {
@@ -101,9 +102,10 @@ static int headers(job_t *job)
 static void note_end(const job_t *job, const char *stage)
 {
     request_rec *r = job->r;
+    unsigned ms = (unsigned)((iiif_now_ns() - job->started_ns) / 1000000u);
 
     apr_table_setn(r->notes, "iiif-stage", stage);
-    apr_table_setn(r->notes, "iiif-ms", apr_psprintf(r->pool, "%u", (unsigned)((iiif_now_ns() - job->started_ns) / 1000000u)));
+    apr_table_setn(r->notes, "iiif-ms", apr_psprintf(r->pool, "%u", ms));
     apr_table_setn(r->notes, "iiif-peak", apr_psprintf(r->pool, "%" APR_SIZE_T_FMT, job->master->mem.peak));
 }
 

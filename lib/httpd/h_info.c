@@ -27,8 +27,8 @@ void h_info_params(request_rec *r, const h_req_t *req, const json_t *sidecar, ii
 }
 
 /*
- * The document changes with the master, its sidecar and the configuration, which was last read when the server (re)started. Without the
- * last, If-Modified-Since would keep an old document alive.
+ * The document changes with the master, its sidecar and the configuration, which was last read when the server
+ * (re)started. Without the last, If-Modified-Since would keep an old document alive.
  */
 static apr_time_t modified(const h_req_t *req, const h_sidecar_t *sidecar)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Errors as answers: the status goes through httpd's own error machinery, so that an ErrorDocument is the site's; where there is none
- * the body is made here. At info.json it is JSON, because viewers parse whatever comes from there; elsewhere
- * HTML with our sentence, which the core shows for some statuses only.
+ * Errors as answers: the status goes through httpd's own error machinery, so that an ErrorDocument is the site's;
+ * where there is none the body is made here. At info.json it is JSON, because viewers parse whatever comes from
+ * there; elsewhere HTML with our sentence, which the core shows for some statuses only.
  */
 #include "h_iiif.h"
 

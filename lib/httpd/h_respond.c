@@ -47,8 +47,8 @@ static void strip_suffix(char *text, const char *suffix)
 }
 
 /*
- * mod_deflate and mod_brotli write the encoding into the ETag that they send, and never take it out of the one that comes
- * back: without this no compressed document would ever be a 304.
+ * mod_deflate and mod_brotli write the encoding into the ETag that they send, and never take it out of the one that
+ * comes back: without this no compressed document would ever be a 304.
  */
 static int meets_conditions(request_rec *r)
 {
@@ -68,8 +68,8 @@ static int meets_conditions(request_rec *r)
 }
 
 /*
- * mod_expires adds its own max-age to whatever is there, unless there is an Expires: so the lifetime is said in that form too
- * (RFC 9111 §5.3), and the site's general rule does not contradict what this service says.
+ * mod_expires adds its own max-age to whatever is there, unless there is an Expires: so the lifetime is said in that
+ * form too (RFC 9111 §5.3), and the site's general rule does not contradict what this service says.
  */
 static void set_expires(request_rec *r, const char *control)
 {

@@ -2,9 +2,9 @@
 /**
  * From a URI to a record of what is asked, and to the real file that the core's directory walk then judges.
  *
- * The path is parsed as it came, normalised but still encoded: once decoded, an identifier that holds a slash cannot be
- * told from two segments (Image 3.0 §9). httpd would decode it, or refuse it, as AllowEncodedSlashes says; so the decoding is done
- * here, in pre_translate_name, and the core is told to leave it at that.
+ * The path is parsed as it came, normalised but still encoded: once decoded, an identifier that holds a slash cannot
+ * be told from two segments (Image 3.0 §9). httpd would decode it, or refuse it, as AllowEncodedSlashes says; so the
+ * decoding is done here, in pre_translate_name, and the core is told to leave it at that.
  */
 #include "h_iiif.h"
 
@@ -39,8 +39,8 @@ static int escape_at(const char *text)
 }
 
 /*
- * What is left of `path` after `prefix`, without the slash between them; NULL where it does not lie below. `path` may be encoded,
- * `prefix` is not; an encoded slash is no separator.
+ * What is left of `path` after `prefix`, without the slash between them; NULL where it does not lie below. `path` may
+ * be encoded, `prefix` is not; an encoded slash is no separator.
  */
 static const char *below_prefix(const char *path, const char *prefix)
 {
@@ -193,8 +193,8 @@ h_req_t *h_route_get(request_rec *r)
 /* --- hooks --------------------------------------------------------------------------------------------- */
 
 /*
- * A section whose name needs escapes in a URI (`<Location "/Bücher">`) does not match yet: r->uri is still encoded. Looked for
- * again with the decoded path; the core forgets what was merged here after this hook.
+ * A section whose name needs escapes in a URI (`<Location "/Bücher">`) does not match yet: r->uri is still encoded.
+ * Looked for again with the decoded path; the core forgets what was merged here after this hook.
  */
 static const h_dir_t *serving_decoded(request_rec *r, char *decoded)
 {
@@ -251,8 +251,9 @@ void h_route_resolve(request_rec *r, h_req_t *req)
 }
 
 /*
- * A name in the folder that rules over a missing master. Not always the master's own: mod_dir would redirect to a folder of that name,
- * and the core refuses links that lead nowhere. No identifier can name a file that begins with a dot.
+ * A name in the folder that rules over a missing master. Not always the master's own: mod_dir would redirect to a
+ * folder of that name, and the core refuses links that lead nowhere. No identifier can name a file that begins with a
+ * dot.
  */
 static const char *missing_file(request_rec *r, const char *path)
 {
@@ -276,8 +277,8 @@ static const char *missing_file(request_rec *r, const char *path)
 }
 
 /*
- * The file whose directories decide who may have the answer: the master, or the one that the identifier is redirected to (a
- * redirect tells of it), or where a missing one would be (so does a 404). NULL: no file.
+ * The file whose directories decide who may have the answer: the master, or the one that the identifier is redirected
+ * to (a redirect tells of it), or where a missing one would be (so does a 404). NULL: no file.
  */
 static const char *governing_file(request_rec *r, h_req_t *req)
 {
@@ -296,8 +297,8 @@ static const char *governing_file(request_rec *r, h_req_t *req)
 }
 
 /*
- * The record for the Location that is in force now: sections whose names need escapes matched only when r->uri was decoded, and a path
- * that was rewritten has none yet.
+ * The record for the Location that is in force now: sections whose names need escapes matched only when r->uri was
+ * decoded, and a path that was rewritten has none yet.
  */
 static h_req_t *settle(request_rec *r)
 {

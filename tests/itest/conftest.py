@@ -2,10 +2,12 @@
 """What the integration tests share.
 
     site       one running server for the whole session, with the masters of masters.py below several Locations (SITE).
-               site.masters is their folder; site.names the sizes of the images with difficult names.
-    make_env   for tests that need a configuration of their own: make_env(conf, modules=[...]) starts a server with the same masters,
-               stopped at the end of the test; `{masters}` in the configuration is their folder.
+               site.masters is their folder.
+    masters    that folder, and the sizes of the images with difficult names.
+    make_env   for tests that need a configuration of their own: make_env(conf, modules=[...]) starts a server with the
+               same masters, stopped at the end of the test; `{masters}` in the configuration is their folder.
     make_module_env  the same for fixtures of module scope.
+    links(response)  the Link header as {rel: uri}.
 
 After each module every server's error log must be free of crashes and of errors but for those that the module lists as
 regular expressions in ALLOWED_ERRORS.
@@ -107,7 +109,7 @@ def masters():
 
 def _start(conf, masters, **options):
     env = HttpdEnv(conf, masters=masters[0], **options)
-    env.masters, env.names_of_masters = masters
+    env.masters = masters[0]
     env.write("users", _users())
     env.log_start = 0
     env.start()

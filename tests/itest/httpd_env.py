@@ -10,16 +10,17 @@
     env.get("/iiif/3/a.jpg/info.json").json()
     env.stop()
 
-Each server has its own root below the temporary directory, its own port on 127.0.0.1, and needs no rights: as root it runs as
-an unprivileged user, else as the caller. `{name}` in the configuration is replaced by the keyword of that name and by `{root}`, the server
-root, `{port}` and `{port2}`, a second port, which is listened on only where the configuration says so; braces of
-httpd's own (`%{...}`) are left alone.
+Each server has its own root below the temporary directory, its own port on 127.0.0.1, and needs no rights: as root it runs
+as an unprivileged user, else as the caller. `{name}` in the configuration is replaced by the keyword of that name; `{root}`
+is the server root, `{port}` its port, `{port2}` a second one, which is listened on only where the configuration says so.
+Braces of httpd's own (`%{...}`, `${...}`) are left alone.
 
 Environment:
     BUILD   where mod_iiif.so lies (default: build below the checkout)
     MPM     event (default), worker or prefork
     APXS    (default: apxs)
-    HTTPD_PRELOAD  libraries for LD_PRELOAD, for a build with sanitizers
+    HTTPD_PRELOAD  libraries for LD_PRELOAD, for a build with sanitizers (libasan.so libubsan.so)
+    KEEP    set: server roots are left for a look
 """
 import http.client
 import json
@@ -181,7 +182,8 @@ class HttpdEnv:
             'DocumentRoot "%s/htdocs"\n' % self.root,
             "TypesConfig /etc/mime.types\n" if os.path.exists("/etc/mime.types") else "TypesConfig /dev/null\n",
             "ServerTokens Prod\nKeepAlive On\nKeepAliveTimeout 5\nTimeout 20\n",
-            "StartServers 2\n" if self.mpm == "prefork" else "StartServers 2\nThreadsPerChild 25\nMaxRequestWorkers 75\nMinSpareThreads 20\n",
+            "StartServers 2\n",
+            "" if self.mpm == "prefork" else "ThreadsPerChild 25\nMaxRequestWorkers 75\nMinSpareThreads 20\n",
             "<Directory />\nAllowOverride None\nRequire all denied\n</Directory>\n",
             '<Directory "%s/htdocs">\nRequire all granted\n</Directory>\n' % self.root,
         ])

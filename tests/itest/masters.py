@@ -38,15 +38,16 @@ def png_header(width, height):
 def absurd_codestream():
     """A JPEG 2000 codestream whose SIZ announces 2^32-1 pixels a side in tiles of one pixel."""
     big = 0xFFFFFFFF
-    siz = struct.pack(">HHIIIIIIIIH", 0, 38 + 9, big, big, 0, 0, 1, 1, 0, 0, 3) + bytes([7, 1, 1] * 3)
-    return b"\xff\x4f\xff\x51" + struct.pack(">H", len(siz) + 2)[0:0] + struct.pack(">H", 47) + siz[4 - 2:] + b"\xff\xd9"
+    siz = struct.pack(">HHIIIIIIIIH", 38 + 3 * 3, 0, big, big, 0, 0, 1, 1, 0, 0, 3) + bytes([7, 1, 1] * 3)
+    return b"\xff\x4f\xff\x51" + siz + b"\xff\xd9"
 
 
 def save(folder, name, image, **options):
     path = os.path.join(folder, name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
-        image.save(file, options.pop("format", None) or {"jpg": "JPEG", "png": "PNG"}[name.rsplit(".", 1)[-1]], **options)
+        by_name = {"jpg": "JPEG", "png": "PNG"}.get(name.rsplit(".", 1)[-1])
+        image.save(file, options.pop("format", None) or by_name, **options)
     return path
 
 
@@ -102,7 +103,7 @@ def make_sidecars(folder):
     save(folder, "side/good.jpg", gradient(60, 40))
     write(folder, "side/good.jpg.iiif.json", b'{"seeAlso": [{"id": "https://example.org/record.xml", "type": "Dataset"}]}')
     save(folder, "side/broken.jpg", gradient(60, 40))
-    write(folder, "side/broken.jpg.iiif.json", b'{\n  "rights": "https://creativecommons.org/publicdomain/mark/1.0/",\n  oops\n}\n')
+    write(folder, "side/broken.jpg.iiif.json", b'{\n  "rights": "https://example.org/",\n  oops\n}\n')
 
 
 def make(folder):

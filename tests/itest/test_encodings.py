@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Identifiers that have to be encoded, byte for byte over a socket, under every AllowEncodedSlashes, and through a front proxy."""
+"""Identifiers that have to be encoded: byte for byte over a socket, under every AllowEncodedSlashes, behind a proxy."""
 import re
 
 import pytest

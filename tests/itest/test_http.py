@@ -17,7 +17,7 @@ TILE = "/iiif/3/rgb.jpg/0,0,256,256/256,256/0/default.jpg"
 STREAMED = "/iiif/3/noise.jpg/full/max/0/default.png"
 
 
-# --- methods -------------------------------------------------------------------------------------------------
+# --- methods --------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("path", [INFO, TILE, "/iiif/3/rgb.jpg", "/iiif/3/nothing/info.json"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "PROPFIND"])
@@ -58,7 +58,7 @@ def test_head_of_errors(site):
     assert site.head("/iiif/3/rgb.jpg/full/0,/0/default.jpg").status == 400
 
 
-# --- validators --------------------------------------------------------------------------------------------------
+# --- validators -----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("path", [INFO, TILE])
 def test_not_modified(site, path):
@@ -141,7 +141,7 @@ def test_settings_are_part_of_the_etag(make_env):
     assert env.get("/a" + path).headers["ETag"] != env.get("/b" + path).headers["ETag"]
 
 
-# --- caching headers, file names, ranges ------------------------------------------------------------------------------
+# --- caching headers, file names, ranges ----------------------------------------------------------
 
 def test_cache_control(make_env):
     env = make_env('''
@@ -200,7 +200,7 @@ def test_small_answers_have_a_length_and_large_ones_stream(site):
     assert site.get(STREAMED, range="bytes=0-9").status == 200
 
 
-# --- cross-origin --------------------------------------------------------------------------------------------------
+# --- cross-origin ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("path, status", [
     (INFO, 200), (TILE, 200), ("/iiif/3/rgb.jpg", 303), ("/iiif/3/nothing/info.json", 404),
@@ -278,7 +278,7 @@ def test_cors_off(site):
         assert not [name for name, _ in response.headers.pairs if name.lower().startswith("access-control")]
 
 
-# --- errors ---------------------------------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------
 
 def test_errors_of_info_are_json(site):
     for path, status in (("/iiif/3/nothing/info.json", 404), ("/iiif/3/denied%2Fsecret.jpg/info.json", 403),
@@ -344,7 +344,7 @@ def test_error_document_that_is_an_image_of_ours(make_env):
     assert response.image().size[0] == 20
 
 
-# --- other modules ------------------------------------------------------------------------------------------------------
+# --- other modules --------------------------------------------------------------------------------
 
 def test_deflate_and_304(make_env):
     """mod_deflate changes the ETag; conditional requests work all the same."""
@@ -378,7 +378,7 @@ def test_brotli_and_304(make_env):
 
 
 def test_names_that_other_modules_would_read_something_into(make_env):
-    """mod_mime's encodings and languages, MultiViews, FallbackResource, directory slashes, a handler set for the folder."""
+    """mod_mime's encodings and languages, MultiViews, FallbackResource, DirectorySlash, a folder's SetHandler."""
     env = make_env('''
         AddEncoding x-gzip .gz
         AddLanguage en .en
@@ -515,7 +515,7 @@ def test_http2(make_env):
     assert curl(TILE)[0][0] == "200"
 
 
-# --- clients that go ------------------------------------------------------------------------------------------------------
+# --- clients that go ------------------------------------------------------------------------------
 
 def test_client_that_goes_while_we_render(site):
     mark = site.mark()
@@ -573,7 +573,7 @@ def test_error_after_the_first_byte_cuts_the_answer(make_env, masters):
     assert re.search(r"\[iiif:error\].*IIIF\d{4}.*identifier bad/late.png, file .*/bad/late.png", env.error_log(mark))
 
 
-# --- logs -----------------------------------------------------------------------------------------------------------------
+# --- logs -----------------------------------------------------------------------------------------
 
 def test_notes_for_the_access_log(site):
     site.get(TILE)

@@ -654,6 +654,38 @@ static void old_jpeg_and_progressive(void **state)
     }
 }
 
+/* libjpeg holds the coefficients of the whole strip for progressive JPEG: that has to be counted before it does. */
+static void progressive_jpeg_is_counted(void **state)
+{
+    spec_t spec = {.w = 1301, .h = 1205, .photometric = PHOTOMETRIC_YCBCR, .samples = 3, .bits = 8,
+                   .sample = sample_jpeg};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        bytes_t jpeg = make_jpeg(spec.w, spec.h, i > 0);
+        bytes_t bytes = wrap_jpeg(jpeg, spec.w, spec.h, 7, (uint32_t)jpeg.length);
+        opened_t o;
+        uint8_t *pixels;
+
+        assert_int_equal(open_limited(&o, bytes.data, bytes.length, 1, (size_t)(i == 1 ? 64 : 4) << 20), IIIF_OK);
+        assert_int_equal(o.dec->facts.access, IIIF_ACCESS_ROWS);
+        pixels = read_level(&o, 0);
+        if (i == 2) {
+            assert_null(pixels);
+            assert_int_equal(o.err.kind, IIIF_E_TOO_LARGE);
+        } else {
+            assert_non_null(pixels);
+            check_pixels(&spec, o.dec, pixels, 9);
+        }
+        if (i == 1)
+            assert_true(o.mem.peak > (size_t)1301 * 1205 * 3);
+        free(pixels);
+        close_all(&o);
+        free(jpeg.data);
+        free(bytes.data);
+    }
+}
+
 /* libjpeg would fill what is missing with gray. */
 static void cut_jpeg_is_an_error(void **state)
 {
@@ -1306,6 +1338,7 @@ int main(void)
         cmocka_unit_test(jpeg_compression),
         cmocka_unit_test(ycbcr_without_jpeg),
         cmocka_unit_test(old_jpeg_and_progressive),
+        cmocka_unit_test(progressive_jpeg_is_counted),
         cmocka_unit_test(cut_jpeg_is_an_error),
         cmocka_unit_test(small_jpeg_in_a_big_strip_is_an_error),
         cmocka_unit_test(single_big_strips_are_read_by_rows),

@@ -276,11 +276,14 @@ static void qualities_change_the_channels(void **state)
 {
     fake_dec_t dec = master(40, 30, IIIF_LAYOUT_RGBA, 8, &work);
     bool black = false, white = false;
+    double luma;
 
     (void)state;
     render(&dec, "full/max/0/gray.jpg", ALL_CAPS);
     assert_int_equal(kept.params.image.layout, IIIF_LAYOUT_GRAYA);
     assert_int_equal(picture_at(&kept.picture, 2, 2)[1], 0);
+    luma = 0.299 * place(20, 2, 0) + 0.587 * place(20, 2, 1) + 0.114 * place(20, 2, 2);
+    assert_in_range(picture_at(&kept.picture, 20, 2)[0], (uint32_t)luma, (uint32_t)luma + 1);
     render(&dec, "full/max/0/bitonal.jpg", ALL_CAPS);
     assert_int_equal(kept.params.image.layout, IIIF_LAYOUT_GRAY);
     assert_true(kept.params.bitonal);

@@ -225,6 +225,8 @@ static void test_a_mirror_holds_no_image_and_a_turn_holds_one(void **state)
     up->image.width = up->image.height = UINT32_MAX; /* a size that no allocation can have */
     up->image.layout = IIIF_LAYOUT_CMYKA;
     assert_int_equal(iiif_turn_open(up, (iiif_turn_t){false, 1}, &work, &stage, &err), IIIF_E_TOO_LARGE);
+    up->image.layout = IIIF_LAYOUT_GRAY; /* fits a size_t, but no difference of pointers */
+    assert_int_equal(iiif_turn_open(up, (iiif_turn_t){false, 1}, &work, &stage, &err), IIIF_E_TOO_LARGE);
     assert_int_equal(mem.used, 0);
     iiif_stage_close(up);
     picture_free(&in);
