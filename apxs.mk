@@ -73,7 +73,7 @@ WARN += -Werror
 endif
 BASE_CFLAGS = -std=gnu11 $(OPT) -fPIC -fvisibility=hidden -fstack-protector-strong -fstack-clash-protection \
               $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all,-D_FORTIFY_SOURCE=2) \
-              -D_GNU_SOURCE -I$(BUILD) -MMD -MP
+              -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I$(BUILD) -MMD -MP
 PLAIN_CFLAGS = $(BASE_CFLAGS) $(WARN) -Wconversion $(PKG_CFLAGS) $(CFLAGS)
 SVC_CFLAGS   = $(BASE_CFLAGS) $(WARN) -Wno-unused-parameter $(APR_CFLAGS) $(PKG_CFLAGS) $(CFLAGS)
 GLUE_CFLAGS  = $(BASE_CFLAGS) $(HTTPD_CFLAGS) $(WARN) -Wno-unused-parameter -Wno-missing-field-initializers -I$(INCLUDEDIR) $(APR_CFLAGS) $(PKG_CFLAGS) $(CFLAGS)

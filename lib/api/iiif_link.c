@@ -123,13 +123,21 @@ static const char *unit_name(unsigned unit)
     return unit < IIIF_COUNT(names) ? names[unit] : NULL;
 }
 
+/* 72 pixels an inch is what programs write when nobody measured; a false scale is worse than none. */
+static bool is_placeholder(double per_unit, unsigned unit)
+{
+    double per_inch = unit == IIIF_UNIT_MM ? per_unit * 25.4 : unit == IIIF_UNIT_CM ? per_unit * 2.54 : per_unit;
+
+    return fabs(per_inch - 72) < 0.05;
+}
+
 /* One scale holds for both directions: pixels that are not square have none. */
 static bool has_scale(const iiif_facts_t *facts)
 {
     double x = facts->pixels_per_unit_x, y = facts->pixels_per_unit_y;
 
     return unit_name(facts->unit) != NULL && isfinite(x) && isfinite(y) && x > 0 && y > 0 &&
-           fabs(x - y) <= 0.01 * x && isfinite(1 / x);
+           fabs(x - y) <= 0.01 * x && isfinite(1 / x) && !is_placeholder(x, facts->unit);
 }
 
 static bool has_profile(const json_t *services, const char *profile)

@@ -442,7 +442,7 @@ static iiif_rc render_image(const options_t *options, iiif_dec_t *dec, target_t 
     if (encoder == NULL)
         return iiif_err_set(err, IIIF_E_BAD_REQUEST, 9002, "The format \"%s\" is none that this build can write.",
                             req.format);
-    rc = iiif_plan_make(&req, &dec->facts, &options->limits, encoder->caps, &plan, err);
+    rc = iiif_render_plan(&req, &dec->facts, &options->limits, encoder, &plan, err);
     if (rc != IIIF_OK)
         return rc;
     return iiif_render(dec, &plan, encoder, &options->output, &sink, err);

@@ -315,18 +315,34 @@ static iiif_rc encode(const render_t *render, iiif_strip_t *strip, const iiif_si
     return rc;
 }
 
+iiif_rc iiif_render_plan(const iiif_req_t *req, const iiif_facts_t *facts, const iiif_limits_t *limits,
+                         const iiif_encoder_t *encoder, iiif_plan_t *plan, iiif_err_t *err)
+{
+    iiif_rc rc = iiif_plan_make(req, facts, limits, encoder->caps, plan, err);
+
+    if (rc != IIIF_OK)
+        return rc;
+    if (plan->out_width > encoder->max_dimension || plan->out_height > encoder->max_dimension)
+        return iiif_err_set(err, IIIF_E_UNSUPPORTED, 3002,
+                            "The format %s holds at most %u pixels a side; ask for a smaller size.", encoder->format,
+                            encoder->max_dimension);
+    if (encoder->buffers_whole)
+        plan->memory += (uint64_t)((double)encoder->bytes_per_pixel * plan->out_width * plan->out_height);
+    if (limits->memory != 0 && plan->memory > limits->memory)
+        return iiif_err_set(err, IIIF_E_TOO_LARGE, 3003,
+                            "As %s this request needs about %llu MiB of memory, more than this service spends on one; ask "
+                            "for a smaller size or for jpg.",
+                            encoder->format, (unsigned long long)(plan->memory >> 20) + 1);
+    return IIIF_OK;
+}
+
 iiif_rc iiif_render(iiif_dec_t *dec, const iiif_plan_t *plan, const iiif_encoder_t *encoder,
                     const iiif_output_t *output, const iiif_sink_t *sink, iiif_err_t *err)
 {
     render_t render = {.dec = dec, .plan = plan, .encoder = encoder, .output = output, .work = dec->work};
     iiif_strip_t strip = {0};
-    iiif_rc rc;
+    iiif_rc rc = read_profile(&render, err);
 
-    if (plan->out_width > encoder->max_dimension || plan->out_height > encoder->max_dimension)
-        return iiif_err_set(err, IIIF_E_UNSUPPORTED, 3002,
-                            "The format %s holds at most %u pixels a side; ask for a smaller size.", encoder->format,
-                            encoder->max_dimension);
-    rc = read_profile(&render, err);
     if (rc == IIIF_OK)
         rc = chain_decode(&render, err);
     if (rc == IIIF_OK)

@@ -24,6 +24,14 @@ typedef struct iiif_output {
 void iiif_output_defaults(iiif_output_t *output);
 
 /**
+ * The plan for an output format: iiif_plan_make by the encoder's capabilities, and what only the encoder knows. What it holds
+ * until its end is added to plan->memory (IIIF_E_TOO_LARGE beyond limits->memory); sides that it cannot write are
+ * IIIF_E_UNSUPPORTED. Both are known so before anything is admitted or decoded.
+ */
+iiif_rc iiif_render_plan(const iiif_req_t *req, const iiif_facts_t *facts, const iiif_limits_t *limits,
+                         const iiif_encoder_t *encoder, iiif_plan_t *plan, iiif_err_t *err);
+
+/**
  * Decodes, scales, turns, tones and encodes. Nothing reaches the sink before the first rows are decoded, so that an
  * error can still become a status. Memory comes from dec->work->mem.
  */

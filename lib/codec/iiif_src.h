@@ -21,7 +21,8 @@ struct iiif_src {
     bool owns_fd;
 };
 
-/** Of a regular file; anything else (FIFO, directory, device) is IIIF_E_NOT_IMAGE, empty too. */
+/** Of a regular file; anything else (FIFO, directory, device) is IIIF_E_NOT_IMAGE, empty too. On an error the
+ *  descriptor stays the caller's, also with take_over. */
 iiif_rc iiif_src_open_fd(int fd, bool take_over, iiif_mem_t *mem, iiif_src_t **out, iiif_err_t *err);
 
 /** Opens without blocking on FIFOs and without a controlling terminal; then as iiif_src_open_fd. */

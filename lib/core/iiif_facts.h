@@ -47,7 +47,7 @@ typedef struct iiif_facts {
     iiif_level_t levels[IIIF_LEVELS_MAX];
     uint32_t pages;                /**< ≥ 1 */
     uint32_t page;                 /**< the one these facts are of, from 1 */
-    double   pixels_per_unit_x, pixels_per_unit_y; /**< 0 unknown */
+    double   pixels_per_unit_x, pixels_per_unit_y; /**< of stored pixels; 0 unknown */
     uint8_t  unit;                 /**< iiif_unit of the above */
     uint64_t fixed_bytes;          /**< memory that the decoder needs whatever the window */
     float    bytes_per_pixel;      /**< memory per pixel of the part it must hold (window or whole) */

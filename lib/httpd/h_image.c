@@ -41,7 +41,7 @@ static iiif_rc make_plan(job_t *job, iiif_err_t *err)
     if (rc == IIIF_OK)
         rc = h_master_facts(job->master, &job->facts, err);
     if (rc == IIIF_OK)
-        rc = iiif_plan_make(&job->req->req, &job->facts, &job->master->limits, job->encoder->caps, &job->plan, err);
+        rc = iiif_render_plan(&job->req->req, &job->facts, &job->master->limits, job->encoder, &job->plan, err);
     return rc;
 }
 

@@ -112,15 +112,22 @@ def _start(conf, masters, **options):
     env.masters = masters[0]
     env.write("users", _users())
     env.log_start = 0
-    env.start()
+    try:
+        env.start()
+    except Exception:
+        env.stop()
+        raise
     _running.append(env)
     return env
 
 
-def _stop(env, allowed):
-    troubles = env.troubles(env.log_start, (*OF_HTTPD, *allowed))
-    _running.remove(env)
-    env.stop()
+def _stop(envs, allowed):
+    """Stops all, and only then says what was wrong with any."""
+    troubles = []
+    for env in envs:
+        troubles += env.troubles(env.log_start, (*OF_HTTPD, *allowed))
+        _running.remove(env)
+        env.stop()
     assert not troubles, "\n".join(troubles)
 
 
@@ -142,8 +149,7 @@ def make_env(masters, request):
         return env
 
     yield make
-    for env in started:
-        _stop(env, getattr(request.module, "ALLOWED_ERRORS", ()))
+    _stop(started, getattr(request.module, "ALLOWED_ERRORS", ()))
 
 
 @pytest.fixture(scope="module")
@@ -156,8 +162,7 @@ def make_module_env(masters, request):
         return env
 
     yield make
-    for env in started:
-        _stop(env, getattr(request.module, "ALLOWED_ERRORS", ()))
+    _stop(started, getattr(request.module, "ALLOWED_ERRORS", ()))
 
 
 @pytest.fixture(scope="module", autouse=True)

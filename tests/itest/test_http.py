@@ -518,12 +518,13 @@ def test_http2(make_env):
 # --- clients that go ------------------------------------------------------------------------------
 
 def test_client_that_goes_while_we_render(site):
+    """Noticed before there is anything to send: this answer is short, but takes a while."""
     mark = site.mark()
     connection = socket.create_connection(("127.0.0.1", site.port))
-    connection.sendall(b"GET /iiif/3/noise.jpg/full/max/33/default.png HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    connection.sendall(b"GET /iiif/3/noise.jpg/full/max/33/bitonal.png HTTP/1.1\r\nHost: localhost\r\n\r\n")
     time.sleep(0.1)
     connection.close()
-    line = site.wait_for_log(r"\[iiif:(\w+)\].*IIIF(1002|6210).*", mark)
+    line = site.wait_for_log(r"\[iiif:(\w+)\].*IIIF1002.*", mark)
     assert line.group(1) == "debug"
     assert site.get(TILE).status == 200
 

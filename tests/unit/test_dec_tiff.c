@@ -1151,6 +1151,32 @@ static void circles_are_refused(void **state)
     free(bytes.data);
 }
 
+/* Directories of two tags and nothing else, one after the other. */
+static void too_many_directories_are_refused(void **state)
+{
+    enum { COUNT = 10001, BYTES = 2 + 2 * 12 + 4 };
+    bytes_t bytes = {calloc(1, 8 + COUNT * BYTES), 8 + COUNT * BYTES};
+    opened_t o;
+
+    (void)state;
+    memcpy(bytes.data, "II*\0\10\0\0\0", 8);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint8_t *ifd = bytes.data + 8 + i * BYTES;
+
+        ifd[0] = 2;
+        for (uint32_t k = 0; k < 2; k++) {
+            put32(ifd + 2 + k * 12, (TIFFTAG_IMAGEWIDTH + k) | 4u << 16);
+            put32(ifd + 6 + k * 12, 1);
+            put32(ifd + 10 + k * 12, 100);
+        }
+        put32(ifd + 26, i + 1 < COUNT ? 8 + (i + 1) * BYTES : 0);
+    }
+    assert_int_equal(open_page(&o, bytes, 1), IIIF_E_TOO_LARGE);
+    assert_non_null(strstr(o.err.detail, "directories"));
+    close_all(&o);
+    free(bytes.data);
+}
+
 static void refuse(const spec_t *spec, unsigned tag, uint32_t value, iiif_rc kind)
 {
     bytes_t bytes = make_tiff("w", spec, 1);
@@ -1353,6 +1379,7 @@ int main(void)
         cmocka_unit_test(short_strips_are_errors),
         cmocka_unit_test(flipped_bits_do_no_harm),
         cmocka_unit_test(circles_are_refused),
+        cmocka_unit_test(too_many_directories_are_refused),
         cmocka_unit_test(absurd_numbers_are_refused),
         cmocka_unit_test(too_many_pixels_are_refused),
         cmocka_unit_test(budget_holds),

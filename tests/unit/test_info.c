@@ -485,6 +485,15 @@ static void test_physical_scale_needs_square_pixels_and_a_unit(void **state)
     facts.pixels_per_unit_x = facts.pixels_per_unit_y = 5e-324;
     write_info(IIIF_VERSION_3);
     is("service", "");
+    /* 72 an inch is a placeholder of programs, not a measure */
+    facts.pixels_per_unit_x = facts.pixels_per_unit_y = 72;
+    facts.unit = IIIF_UNIT_INCH;
+    write_info(IIIF_VERSION_3);
+    is("service", "");
+    facts.pixels_per_unit_x = facts.pixels_per_unit_y = 72 / 2.54;
+    facts.unit = IIIF_UNIT_CM;
+    write_info(IIIF_VERSION_3);
+    is("service", "");
     /* what somebody measured wins over a tag */
     facts.pixels_per_unit_x = facts.pixels_per_unit_y = 400;
     set_sidecar("{\"service\": {\"@context\": \"http://iiif.io/api/annex/services/physdim/1/context.json\","

@@ -476,11 +476,33 @@ static void errors_of_the_encoder_end_the_render(void **state)
     assert_int_equal(render_rc(&dec, "full/max/0/default.jpg"), IIIF_E_IO);
     assert_int_equal(kept.closed, 1);
     assert_int_equal(memory.used, 0);
-    reset(NULL);
-    keeper.max_dimension = 39;
-    assert_int_equal(render_rc(&dec, "full/max/0/default.jpg"), IIIF_E_UNSUPPORTED);
+}
+
+/* What the format cannot hold, or holds only at the cost of too much memory, is refused by the plan. */
+static void the_plan_knows_the_format(void **state)
+{
+    fake_dec_t dec = master(400, 300, IIIF_LAYOUT_RGB, 8, &work);
+    iiif_limits_t limits = {.qualities = IIIF_QUALITIES_ALL};
+    uint64_t streaming;
+    iiif_plan_t plan;
+    iiif_req_t req;
+
+    (void)state;
+    keeper.caps = ALL_CAPS;
+    assert_int_equal(iiif_uri_parse_parameters(IIIF_VERSION_3, iiif_slice("full/max/0/default.jpg"), &req, &err), IIIF_OK);
+    keeper.max_dimension = 399;
+    assert_int_equal(iiif_render_plan(&req, &dec.base.facts, &limits, &keeper, &plan, &err), IIIF_E_UNSUPPORTED);
     keeper.max_dimension = 1000;
-    assert_int_equal(kept.opened, 0);
+    assert_int_equal(iiif_render_plan(&req, &dec.base.facts, &limits, &keeper, &plan, &err), IIIF_OK);
+    streaming = plan.memory;
+    keeper.buffers_whole = true;
+    keeper.bytes_per_pixel = 10;
+    limits.memory = (size_t)streaming + 400 * 300 * 10;
+    assert_int_equal(iiif_render_plan(&req, &dec.base.facts, &limits, &keeper, &plan, &err), IIIF_OK);
+    assert_int_equal(plan.memory, limits.memory);
+    limits.memory--;
+    assert_int_equal(iiif_render_plan(&req, &dec.base.facts, &limits, &keeper, &plan, &err), IIIF_E_TOO_LARGE);
+    keeper.buffers_whole = false;
 }
 
 /* A plan that does not fit its master is caught, not rendered. */
@@ -539,6 +561,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(output_options_reach_the_encoder, reset, reset),
         cmocka_unit_test_setup_teardown(no_byte_goes_out_before_the_first_rows, reset, reset),
         cmocka_unit_test_setup_teardown(errors_of_the_encoder_end_the_render, reset, reset),
+        cmocka_unit_test_setup_teardown(the_plan_knows_the_format, reset, reset),
         cmocka_unit_test_setup_teardown(a_plan_that_does_not_fit_is_an_error, reset, reset),
         cmocka_unit_test_setup_teardown(every_failing_allocation_is_survived, reset, reset),
     };
