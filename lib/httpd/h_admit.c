@@ -72,6 +72,7 @@ static iiif_rc resume_render(void *context, iiif_err_t *err)
 {
     h_admission_t *admission = context;
     iiif_cancel_t *cancel = &admission->master->cancel;
+    iiif_err_t own = {0};
     iiif_rc rc;
 
     if (admission->paused_ns == 0)
@@ -79,12 +80,15 @@ static iiif_rc resume_render(void *context, iiif_err_t *err)
     if (cancel->deadline_ns != 0)
         cancel->deadline_ns += iiif_now_ns() - admission->paused_ns;
     do {
-        rc = iiif_cancel_check(cancel, err);
+        rc = iiif_cancel_check(cancel, &own);
         if (rc == IIIF_OK)
-            rc = enter(admission, err);
+            rc = enter(admission, &own);
         if (rc == IIIF_E_BUSY)
             apr_sleep(apr_time_from_msec(5));
     } while (rc == IIIF_E_BUSY);
+    /* A refusal that was overcome must not look like the render's error. */
+    if (rc != IIIF_OK && err != NULL)
+        *err = own;
     return rc;
 }
 

@@ -77,6 +77,18 @@ def test_burst(narrow):
     wait_until_idle(narrow)
 
 
+def test_streams_that_compete_all_end_well(make_env):
+    """Between two chunks a stream gives its place away; it must get it back however many want it."""
+    env = make_env((ONE_SLOT % "").replace("waiters=2 timeout=300ms", "waiters=3 timeout=100ms"), modules=["status"])
+    with ThreadPoolExecutor(6) as pool:
+        answers = [answer.result() for answer in [pool.submit(env.get, HEAVY % angle) for angle in range(31, 37)]]
+    assert {answer.status for answer in answers} <= {200, 503}
+    assert [answer for answer in answers if answer.status == 200]
+    for answer in answers:
+        if answer.status == 200:
+            assert answer.image().size[0] > 2000
+
+
 def test_documents_and_conditions_do_not_queue(narrow):
     etag = narrow.head(HEAVY % 33).headers["ETag"]
     with ThreadPoolExecutor(8) as pool:
