@@ -182,8 +182,9 @@ class HttpdEnv:
             'DocumentRoot "%s/htdocs"\n' % self.root,
             "TypesConfig /etc/mime.types\n" if os.path.exists("/etc/mime.types") else "TypesConfig /dev/null\n",
             "ServerTokens Prod\nKeepAlive On\nKeepAliveTimeout 5\nTimeout 20\n",
-            "StartServers 2\n",
-            "" if self.mpm == "prefork" else "ThreadsPerChild 25\nMaxRequestWorkers 75\nMinSpareThreads 20\n",
+            # Prefork starts more children only once a second.
+            "StartServers 16\nMinSpareServers 8\n" if self.mpm == "prefork" else
+            "StartServers 2\nThreadsPerChild 25\nMaxRequestWorkers 75\nMinSpareThreads 20\n",
             "<Directory />\nAllowOverride None\nRequire all denied\n</Directory>\n",
             '<Directory "%s/htdocs">\nRequire all granted\n</Directory>\n' % self.root,
         ])

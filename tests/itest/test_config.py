@@ -78,12 +78,13 @@ VALUES = [
     ("IIIFRoot /", "would publish the whole machine"),
     ("IIIFRoot /etc/passwd", '"/etc/passwd" is not a folder'),
     ("IIIFRoot", "takes one argument, the folder"),
-    ('IIIFRoot ""', "is not a path"),
+    ('IIIFRoot ""', "takes one argument, the folder"),
     ("IIIFRoot a b", "takes one argument, the folder"),
     ("IIIFRoot nowhere/x", 'the folder "SERVERROOT/nowhere/x" does not exist'),
     ("IIIFResolver", "must begin with fs"),
     ("IIIFResolver dbd x", "must begin with fs"),
     ("IIIFResolver fs", '"fs" takes one argument'),
+    ('IIIFResolver fs ""', "is not a path"),
     ("IIIFResolver fs a b", '"fs" takes one argument'),
     ("IIIFResolver template /tmp/x", "is no pattern"),
     ("IIIFResolver template /tmp/{foo}", PLACEHOLDERS),
@@ -256,7 +257,7 @@ GOOD = [
     "IIIFTrustedProxy 10.0.0.1\n" + vhost("IIIFForwarded x-forwarded"),
     "IIIFQueue waiters=0 timeout=100ms retry-after=1", "IIIFRenderSlots 4 reserve=0", "IIIFRenderSlots 1",
     "<IfModule iiif_module>\n" + served() + "</IfModule>\n<IfModule mod_iiif.c>\n" + served() + "</IfModule>",
-    '<LocationMatch "^/iiif/x">\nIIIFMaxWidth 100\nIIIFCORS off\n</LocationMatch>' + served(),
+    '<LocationMatch "^/iiif/x">\nIIIFMaxWidth 100\nIIIFCORS off\n</LocationMatch>\n' + served(),
 ]
 
 

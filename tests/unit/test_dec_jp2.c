@@ -256,7 +256,7 @@ static void test_lossy_edges(void **state)
 
     (void)state;
     for (unsigned t = 0; t < IIIF_COUNT(tiles); t++) {
-        make_t m = {.x0 = 9, .y0 = 4, .x1 = 401, .y1 = 317, .count = 3, .mct = true, .irreversible = true, .tile_w = tiles[t],
+        make_t m = {.x0 = 9, .y0 = 4, .x1 = 390, .y1 = 317, .count = 3, .mct = true, .irreversible = true, .tile_w = tiles[t],
                     .tile_h = tiles[t], .resolutions = 7};
         bytes_t code = make_codestream(&m);
         kit_t kit;
