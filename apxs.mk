@@ -217,7 +217,10 @@ tidy:
 cppcheck:
 	cppcheck --quiet --enable=warning,portability --inline-suppr --error-exitcode=1 --std=c11 -I$(BUILD) lib mod_iiif.c
 
+# The demo's tree may lie apart and be linked from the build (tests/demo.sh).
 clean:
+	@for link in $(BUILD)/demo $(BUILD)/browser-demo; do \
+	    case $$(readlink -f $$link 2>/dev/null) in /var/tmp/mod_iiif-demo.*) tests/demo.sh stop $(BUILD) $$(basename $$link); rm -rf "$$(readlink -f $$link)";; esac; done
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -91,7 +91,7 @@ write_pages() {
         rm -rf "$root/htdocs/openseadragon"
         cp -R "$build/viewers/node_modules/openseadragon/build/openseadragon" "$root/htdocs/openseadragon"
     fi
-    (cd "$root/masters" && find . -type f ! -name '.*' ! -name '*.json' | sed 's|^\./||' | LC_ALL=C sort) |
+    (cd "$root/masters" && find photographs maps book -type f ! -name '.*' ! -name '*.json' | LC_ALL=C sort -t / -k 1,1r -k 2) |
         awk 'BEGIN { print "window.masters = [" } { printf "  \"%s\",\n", $0 } END { print "];" }' >"$root/htdocs/masters.js"
 }
 

@@ -102,6 +102,14 @@ iiif_rc h_master_open(h_master_t *master, iiif_err_t *err)
     return rc;
 }
 
+/* Facts are shared by all sections, whatever each may open; the decoder says what is too large for this one. */
+static bool is_allowed(const h_master_t *master, const iiif_facts_t *facts)
+{
+    uint64_t most = master->limits.max_source_area;
+
+    return most == 0 || (uint64_t)facts->stored_width * facts->stored_height <= most;
+}
+
 iiif_rc h_master_facts(h_master_t *master, iiif_facts_t *facts, iiif_err_t *err)
 {
     const svc_source_t *source = &master->req->source;
@@ -110,7 +118,7 @@ iiif_rc h_master_facts(h_master_t *master, iiif_facts_t *facts, iiif_err_t *err)
 
     svc_facts_key(source->device, source->inode, source->size, source->mtime_us, source->page != 0 ? source->page : 1,
                   key);
-    if (svc_facts_get(h_life_facts(), h_life_facts_shared(), key, facts))
+    if (svc_facts_get(h_life_facts(), h_life_facts_shared(), key, facts) && is_allowed(master, facts))
         return IIIF_OK;
     rc = h_master_open(master, err);
     if (rc != IIIF_OK)

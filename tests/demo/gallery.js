@@ -17,6 +17,7 @@ function open(id) {
     prefixUrl: 'openseadragon/images/',
     tileSources: `${service(id)}/info.json`,
     showNavigator: true,
+    navigatorPosition: 'BOTTOM_RIGHT',
   });
   window.viewer = viewer;
   document.getElementById('close').focus();

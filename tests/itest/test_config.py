@@ -84,7 +84,6 @@ VALUES = [
     ("IIIFResolver", "must begin with fs"),
     ("IIIFResolver dbd x", "must begin with fs"),
     ("IIIFResolver fs", '"fs" takes one argument'),
-    ('IIIFResolver fs ""', "is not a path"),
     ("IIIFResolver fs a b", '"fs" takes one argument'),
     ("IIIFResolver template /tmp/x", "is no pattern"),
     ("IIIFResolver template /tmp/{foo}", PLACEHOLDERS),
