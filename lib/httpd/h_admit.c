@@ -27,26 +27,19 @@ static unsigned weight_of(const iiif_plan_t *plan)
     return cost_weight > memory_weight ? cost_weight : memory_weight;
 }
 
-static iiif_rc enter(h_admission_t *admission, iiif_err_t *err)
+iiif_rc h_admit_acquire(h_admission_t *admission, h_master_t *master, const iiif_plan_t *plan, iiif_err_t *err)
 {
     svc_gate_t *gate = h_life_gate();
     iiif_rc rc = IIIF_OK;
 
-    if (gate != NULL)
-        rc = svc_gate_acquire(gate, admission->weight, admission->small, &admission->master->cancel,
-                              &admission->ticket, err);
-    admission->held = rc == IIIF_OK && gate != NULL;
-    return rc;
-}
-
-iiif_rc h_admit_acquire(h_admission_t *admission, h_master_t *master, const iiif_plan_t *plan, iiif_err_t *err)
-{
     admission->master = master;
     admission->weight = weight_of(plan);
     admission->small = plan->cost <= SMALL_COST && plan->memory <= SMALL_MEMORY;
-    admission->held = false;
     admission->paused_ns = 0;
-    return enter(admission, err);
+    if (gate != NULL)
+        rc = svc_gate_acquire(gate, admission->weight, admission->small, &master->cancel, &admission->ticket, err);
+    admission->held = rc == IIIF_OK && gate != NULL;
+    return rc;
 }
 
 void h_admit_release(h_admission_t *admission)
@@ -72,23 +65,16 @@ static iiif_rc resume_render(void *context, iiif_err_t *err)
 {
     h_admission_t *admission = context;
     iiif_cancel_t *cancel = &admission->master->cancel;
-    iiif_err_t own = {0};
     iiif_rc rc;
 
     if (admission->paused_ns == 0)
         return IIIF_OK;
     if (cancel->deadline_ns != 0)
         cancel->deadline_ns += iiif_now_ns() - admission->paused_ns;
-    do {
-        rc = iiif_cancel_check(cancel, &own);
-        if (rc == IIIF_OK)
-            rc = enter(admission, &own);
-        if (rc == IIIF_E_BUSY)
-            apr_sleep(apr_time_from_msec(5));
-    } while (rc == IIIF_E_BUSY);
-    /* A refusal that was overcome must not look like the render's error. */
-    if (rc != IIIF_OK && err != NULL)
-        *err = own;
+    if (h_life_gate() == NULL)
+        return iiif_cancel_check(cancel, err);
+    rc = svc_gate_resume(h_life_gate(), admission->weight, admission->small, cancel, &admission->ticket, err);
+    admission->held = rc == IIIF_OK;
     return rc;
 }
 

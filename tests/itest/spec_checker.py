@@ -80,7 +80,7 @@ def _sizes(document, offer):
             yield "a size is malformed: %r" % entry
         elif not offer.allows(entry["width"], entry["height"]):
             yield "a size is beyond the limits: %r" % entry
-        elif entry["width"] > document["width"] or entry["height"] > document["height"]:
+        elif any(_is_count(document.get(k)) and entry[k] > document[k] for k in ("width", "height")):
             yield "a size is larger than the image: %r" % entry
 
 
@@ -95,7 +95,7 @@ def _tiles(document, offer):
         if (width, height) in seen:
             yield "a pair of tile sizes is there twice: %r" % entry
         seen.add((width, height))
-        if not offer.allows(min(width, document["width"]), min(height, document["height"])):
+        if not offer.allows(width, height) and not (document["width"] <= width and document["height"] <= height):
             yield "a tile is beyond the limits: %r" % entry
         if not entry.get("scaleFactors") or not all(_is_count(f) for f in entry["scaleFactors"]):
             yield "scaleFactors are malformed: %r" % entry

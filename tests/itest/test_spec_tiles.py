@@ -13,15 +13,18 @@ def _tile(env, version, name, location="spec"):
 
 
 def _wrong_tiles(env, version, name, location, form="jpg"):
+    """Viewers of version 2 write `w,`, which keeps the aspect of the region instead of rounding both sides up."""
     wrong, count = [], 0
     for region, w, h in spec_rules.tiles(*SIZES[name], *_tile(env, version, name, location)):
-        for size in ("%d,%d" % (w, h),) + (("%d," % w,) if version == 2 else ()):
+        asked = [("%d,%d" % (w, h), (w, h))]
+        if version == 2:
+            side = [int(n) for n in region.split(",")][2:]
+            asked.append(("%d," % w, spec_rules.size(2, "%d," % w, *side, LIMITS[location])))
+        for size, want in asked:
             response = ask(env, version, name, "%s/%s/0/default.%s" % (region, size, form), "/" + location)
             got = response.image().size if response.status == 200 else response.status
-            # `w,` alone rounds the height, where the tile's is rounded up.
-            near = size.endswith(",") and got != response.status and got[0] == w and abs(got[1] - h) <= 1
-            if got != (w, h) and not near:
-                wrong.append((region, size, got))
+            if got != want:
+                wrong.append((region, size, got, want))
             count += 1
     assert count
     return wrong
@@ -92,7 +95,9 @@ def test_IMG3_JSON_05_07_IMG2_JSON_06_07_every_listed_size(spec, version, locati
             for size in ("%d,%d" % want,) + (("%d," % want[0],) if version == 2 else ()):
                 response = ask(spec, version, name, "full/%s/0/default.jpg" % size, "/" + location)
                 got = response.image().size if response.status == 200 else response.status
-                if got != want:
+                # One pixel wide and as high as allowed: `w,` would be higher.
+                left = (name, want[0], size) == ("tall.png", 1, "1,") and "width" in LIMITS[location] and got == 400
+                if got != want and not left:
                     wrong.append((name, size, got))
     assert not wrong
 
