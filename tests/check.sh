@@ -12,7 +12,7 @@ top=$(dirname "$here")
 cd "$top" || exit 2
 mkdir -p "$build/check"
 build=$(cd "$build" && pwd)
-export BUILD="$build"
+export BUILD="$build" IIIF_RENDER="$build/iiif-render"
 PYTHON=${PYTHON:-/usr/bin/python3}
 MAKE=${MAKE:-make}
 passed=0

@@ -30,8 +30,8 @@ ACCEPT = [   # Accept, type at 3, type at 2
     ("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8", LD3, JSON),
     ("application/json, application/ld+json;q=0.5", JSON, JSON), ("application/ld+json, application/json;q=0.5", LD3, LD2),
     ("application/json;q=0.5, */*;q=0.1", JSON, JSON), ("application/ld+json;q=0, */*", JSON, JSON), ("text/html", LD3, JSON),
-    ("image/png", LD3, JSON), ("application/json;charset=utf-8", JSON, JSON), ("APPLICATION/JSON", JSON, JSON), (";;;,,q=", LD3, JSON),
-    ("application/ld+json;q=0.001,application/json;q=0", LD3, LD2),
+    ("image/png", LD3, JSON), ("application/json;charset=utf-8", JSON, JSON), ("APPLICATION/JSON", JSON, JSON),
+    (";;;,,q=", LD3, JSON), ("application/ld+json;q=0.001,application/json;q=0", LD3, LD2),
 ]
 
 
@@ -52,7 +52,8 @@ def test_IMG3_INFO_04_plain_json_has_no_profile(spec):
 
 @BOTH
 def test_IMG_INFO_07_representations_have_validators_of_their_own(spec, version):
-    tags = {ask(spec, version, "ref.png", "info.json", Accept=a).headers["ETag"] for a in ("application/json", "application/ld+json")}
+    tags = {ask(spec, version, "ref.png", "info.json", Accept=accept).headers["ETag"]
+            for accept in ("application/json", "application/ld+json")}
     assert len(tags) == 2
 
 
@@ -99,14 +100,16 @@ def test_the_checker_sees_faults(spec):
     good = {v: info(spec, v, "ref.png", "/all") for v in (2, 3)}
     assert not problems(3, good[3], base[3]) and not problems(2, good[2], base[2])
     beyond = good[2]["profile"][1]
-    faults3 = [{"width": "300"}, {"height": 200.0}, {"type": "x"}, {"profile": "http://iiif.io/api/image/3/level2.json"}, {"id": base[3] + "/"},
-               {"@context": ["http://iiif.io/api/image/3/context.json", "http://example.org/"]}, {"sizes": [{"width": 300, "height": 200}]},
-               {"tiles": [{"width": 99, "scaleFactors": [1, 1]}]}, {"tiles": [{"width": 99}]}, {"tiles": [{"width": 999, "scaleFactors": [1]}]},
-               {"extraFeatures": ["regionByPx"]}, {"extraFeatures": ["sizeAboveFull"]}, {"extraFormats": ["png"]}, {"extraQualities": ["native"]},
-               {"attribution": "x"}, {"rights": "https://example.org/"}, {"seeAlso": [{"id": "https://a.example/"}]}, {"service": [{"id": "x:y"}]},
-               {"extraFormats": []}, {"maxWidth": 0}, {"tiles": [{"width": 99, "scaleFactors": [1]}] * 2}]
-    faults2 = [{"@id": "x"}, {"profile": "level2"}, {"profile": [*good[2]["profile"], {"x": 1}]}, {"service": {"@id": "x"}}, {"type": "x"},
-               {"profile": [good[2]["profile"][0], {**beyond, "qualities": ["bitonal"]}]},
+    faults3 = [{"width": "300"}, {"height": 200.0}, {"type": "x"}, {"profile": "http://iiif.io/api/image/3/level2.json"},
+               {"id": base[3] + "/"}, {"@context": ["http://iiif.io/api/image/3/context.json", "http://example.org/"]},
+               {"sizes": [{"width": 300, "height": 200}]}, {"tiles": [{"width": 99, "scaleFactors": [1, 1]}]},
+               {"tiles": [{"width": 99}]}, {"tiles": [{"width": 999, "scaleFactors": [1]}]}, {"extraFeatures": ["regionByPx"]},
+               {"extraFeatures": ["sizeAboveFull"]}, {"extraFormats": ["png"]}, {"extraQualities": ["native"]},
+               {"attribution": "x"}, {"rights": "https://example.org/"}, {"seeAlso": [{"id": "https://a.example/"}]},
+               {"service": [{"id": "x:y"}]}, {"extraFormats": []}, {"maxWidth": 0},
+               {"tiles": [{"width": 99, "scaleFactors": [1]}] * 2}]
+    faults2 = [{"@id": "x"}, {"profile": "level2"}, {"profile": [*good[2]["profile"], {"x": 1}]}, {"service": {"@id": "x"}},
+               {"type": "x"}, {"profile": [good[2]["profile"][0], {**beyond, "qualities": ["bitonal"]}]},
                {"profile": [good[2]["profile"][0], {**beyond, "supports": ["sizeUpscaling"]}]}]
     for version, faults in ((3, faults3), (2, faults2)):
         for fault in faults:
@@ -125,10 +128,11 @@ def test_IMG3_JSON_08_09_IMG2_JSON_05_06_what_is_announced_is_served_and_nothing
         assert (status("full/60,40/0/default." + form) == 200) == (form in offer.formats), form
     for word in ("default", "gray", "bitonal"):
         assert (status("full/60,40/0/%s.jpg" % word) == 200) == (word in offer.qualities), word
-    trials = {"regionByPx": "1,1,50,50/50,/0", "regionByPct": "pct:1,1,20,20/50,/0", "regionSquare": "square/50,/0", "sizeByW": "full/50,/0",
-              "sizeByH": "full/,50/0", "sizeByPct": "full/pct:20/0", "sizeByConfinedWh": "full/!50,50/0", "sizeByWh": "full/60,40/0",
-              "rotationBy90s": "full/50,/90", "rotationArbitrary": "full/50,/33.3", "mirroring": "full/50,/!0",
-              "sizeUpscaling": "0,0,20,20/^40,/0", "sizeAboveFull": "0,0,20,20/40,/0", "sizeByDistortedWh": "full/60,50/0"}
+    trials = {"regionByPx": "1,1,50,50/50,/0", "regionByPct": "pct:1,1,20,20/50,/0", "regionSquare": "square/50,/0",
+              "sizeByW": "full/50,/0", "sizeByH": "full/,50/0", "sizeByPct": "full/pct:20/0", "sizeByConfinedWh": "full/!50,50/0",
+              "sizeByWh": "full/60,40/0", "rotationBy90s": "full/50,/90", "rotationArbitrary": "full/50,/33.3",
+              "mirroring": "full/50,/!0", "sizeUpscaling": "0,0,20,20/^40,/0", "sizeAboveFull": "0,0,20,20/40,/0",
+              "sizeByDistortedWh": "full/60,50/0"}
     for feature, parameters in trials.items():
         if feature == ("sizeUpscaling" if version == 2 else "sizeAboveFull") or (feature, version) == ("sizeByDistortedWh", 3):
             continue
@@ -228,7 +232,8 @@ def test_IMG2_JSON_10_physical_dimensions(spec, name, dpi):
 
 
 def test_IMG20_JSON_11_order_of_the_example_and_one_service_alone(spec):
-    order = ["@context", "@id", "protocol", "width", "height", "sizes", "tiles", "attribution", "logo", "license", "profile", "service"]
+    order = ["@context", "@id", "protocol", "width", "height", "sizes", "tiles", "attribution", "logo", "license", "profile",
+             "service"]
     for location in LOCATIONS:
         keys = list(info(spec, 2, "ref.png", "/" + location))
         assert keys == [key for key in order if key in keys]

@@ -4,12 +4,13 @@ import pytest
 import spec_rules
 from spec_masters import LIMITS, SIZES, ask, info, size_of, spec  # noqa: F401
 
-SIZES_3 = ["max", "^max", "40,", ",30", "^40,", "^,30", "1,", ",1", "400,", "^400,", ",400", "^,400", "pct:50", "pct:33.333", "pct:100",
-           "pct:0.3", "pct:100.1", "^pct:50", "^pct:150", "20,30", "5,3", "^20,30", "301,10", "^301,10", "400,400", "^400,400", "!60,60",
-           "!225,100", "!360,360", "!5000,5000", "!1,1", "^!60,60", "^!360,360", "^!100,900", "full", "0,", ",0", "0,0", "5,0",
-           "!0,5", "!5,0", "^0,", "^!0,0", "pct:0", "^pct:0"]
-SIZES_2 = ["full", "max", "40,", ",30", "1,", "400,", ",400", "pct:50", "pct:33.333", "pct:100", "pct:120", "20,30", "5,3", "301,10",
-           "400,400", "!60,60", "!225,100", "!360,360", "!5000,5000", "0,", ",0", "0,0", "!0,5", "pct:0", "^40,", "^max", "^!60,60"]
+SIZES_3 = ["max", "^max", "40,", ",30", "^40,", "^,30", "1,", ",1", "400,", "^400,", ",400", "^,400", "pct:50", "pct:33.333",
+           "pct:100", "pct:0.3", "pct:100.1", "^pct:50", "^pct:150", "20,30", "5,3", "^20,30", "301,10", "^301,10", "400,400",
+           "^400,400", "!60,60", "!225,100", "!360,360", "!5000,5000", "!1,1", "^!60,60", "^!360,360", "^!100,900", "full", "0,",
+           ",0", "0,0", "5,0", "!0,5", "!5,0", "^0,", "^!0,0", "pct:0", "^pct:0"]
+SIZES_2 = ["full", "max", "40,", ",30", "1,", "400,", ",400", "pct:50", "pct:33.333", "pct:100", "pct:120", "20,30", "5,3",
+           "301,10", "400,400", "!60,60", "!225,100", "!360,360", "!5000,5000", "0,", ",0", "0,0", "!0,5", "pct:0", "^40,",
+           "^max", "^!60,60"]
 FORMS = {2: SIZES_2, 3: SIZES_3}
 EVERY = [(version, text) for version in (2, 3) for text in FORMS[version]]
 
@@ -52,14 +53,15 @@ def test_IMG_LIM_02_every_form_under_every_combination_of_limits(spec, version, 
 
 # --- what the digest works out by hand --------------------------------------------------------------------
 
-@pytest.mark.parametrize("text, want", [("!360,360", (300, 200)), ("!225,100", (150, 100)), ("150,", (150, 100)), (",150", (225, 150)),
-                                        ("pct:50", (150, 100)), ("225,100", (225, 100)), ("max", (300, 200)), ("^120,", (120, 80))])
+@pytest.mark.parametrize("text, want", [("!360,360", (300, 200)), ("!225,100", (150, 100)), ("150,", (150, 100)),
+                                        (",150", (225, 150)), ("pct:50", (150, 100)), ("225,100", (225, 100)),
+                                        ("max", (300, 200)), ("^120,", (120, 80))])
 def test_IMG3_SIZE_10_12_14_16_18_20_figures_of_the_specification(spec, text, want):
     assert size_of(ask(spec, 3, "ref.png", "full/%s/0/default.png" % text)) == want
 
 
-@pytest.mark.parametrize("text, want", [("^!360,360", (360, 240)), ("^360,", (360, 240)), ("^,240", (360, 240)), ("^pct:120", (360, 240)),
-                                        ("^360,360", (360, 360)), ("^max", (1000, 667))])
+@pytest.mark.parametrize("text, want", [("^!360,360", (360, 240)), ("^360,", (360, 240)), ("^,240", (360, 240)),
+                                        ("^pct:120", (360, 240)), ("^360,360", (360, 360)), ("^max", (1000, 667))])
 def test_IMG3_SIZE_11_13_15_17_19_21_figures_of_the_specification(spec, text, want):
     assert size_of(ask(spec, 3, "ref.png", "full/%s/0/default.png" % text, "/up")) == want
 
@@ -77,7 +79,8 @@ def test_IMG3_SIZE_03_caret_where_the_server_does_not_enlarge(spec, text, status
     assert ask(spec, 3, "ref.png", "full/%s/0/default.png" % text).status == status
 
 
-@pytest.mark.parametrize("location, text", [("w", "201,"), ("w", "max,"), ("wh", ",91"), ("area", "130,80"), ("up", "^1001,"), ("all", "180,")])
+@pytest.mark.parametrize("location, text", [("w", "201,"), ("w", "max,"), ("wh", ",91"), ("area", "130,80"), ("up", "^1001,"),
+                                            ("all", "180,")])
 def test_IMG3_SIZE_04_beyond_the_limits_is_400(spec, location, text):
     assert ask(spec, 3, "ref.png", "full/%s/0/default.png" % text, "/" + location).status == 400
 
@@ -87,26 +90,30 @@ def test_IMG3_SIZE_05_full_is_told_to_be_gone(spec):
     assert response.status == 400 and "max" in response.text
 
 
-@pytest.mark.parametrize("text", ["-5,", "+5,", "5.0,", "1e1,", "5,5,5", ",", "5", "pct:", "pct:-5", "pct:5e1", "pct:+5", "pct:5.", "pct",
-                                  "99999999999,", " 5,", "5, 5", "Max", "MAX", "0x5,", "pct:inf", "pct:nan", "max,"])
+@pytest.mark.parametrize("text", ["-5,", "+5,", "5.0,", "1e1,", "5,5,5", ",", "5", "pct:", "pct:-5", "pct:5e1", "pct:+5",
+                                  "pct:5.", "pct", "99999999999,", " 5,", "5, 5", "Max", "MAX", "0x5,", "pct:inf", "pct:nan",
+                                  "max,"])
 @pytest.mark.parametrize("version", [2, 3])
 def test_IMG3_SIZE_01_malformed_is_400(spec, version, text):
     response = ask(spec, version, "ref.png", "full/%s/0/default.jpg" % text.replace(" ", "%20"))
     assert response.status == 400 and "size" in response.text
 
 
-@pytest.mark.parametrize("text", ["!^5,5", "pct:^50", "^", "^^5,", "5,^5", ",^5", "!5,", "!,5", "!", "^!5,", "!max", "max^", "^,", "!pct:50"])
+@pytest.mark.parametrize("text", ["!^5,5", "pct:^50", "^", "^^5,", "5,^5", ",^5", "!5,", "!,5", "!", "^!5,", "!max", "max^", "^,",
+                                  "!pct:50"])
 def test_IMG3_SIZE_22_caret_comes_first(spec, text):
     assert ask(spec, 3, "ref.png", "full/%s/0/default.jpg" % text, "/up").status == 400
 
 
-@pytest.mark.parametrize("text", ["0,", ",0", "0,0", "0,5", "5,0", "!0,0", "!0,5", "^0,", "^0,0", "^!0,0", "pct:0", "pct:0.0", "00,"])
+@pytest.mark.parametrize("text", ["0,", ",0", "0,0", "0,5", "5,0", "!0,0", "!0,5", "^0,", "^0,0", "^!0,0", "pct:0", "pct:0.0",
+                                  "00,"])
 def test_IMG3_SIZE_23_zero_is_400(spec, text):
     assert ask(spec, 3, "ref.png", "full/%s/0/default.jpg" % text, "/up").status == 400
 
 
-@pytest.mark.parametrize("name, text, want", [("tall.png", "!100,100", (1, 100)), ("tall.png", ",100", (1, 100)), ("wide.png", "100,", (100, 1)),
-                                              ("wide.png", "!50,50", (50, 1)), ("tall.png", "pct:1", (1, 30)), ("tall.png", "1,", (1, 600))])
+@pytest.mark.parametrize("name, text, want", [("tall.png", "!100,100", (1, 100)), ("tall.png", ",100", (1, 100)),
+                                              ("wide.png", "100,", (100, 1)), ("wide.png", "!50,50", (50, 1)),
+                                              ("tall.png", "pct:1", (1, 30)), ("tall.png", "1,", (1, 600))])
 def test_IMG3_SIZE_24_derived_side_never_vanishes(spec, name, text, want):
     assert size_of(ask(spec, 3, name, "full/%s/0/default.png" % text)) == want
     assert size_of(ask(spec, 2, name, "full/%s/0/default.png" % text)) == want
@@ -133,16 +140,19 @@ def test_IMG3_SIZE_06_aspect_is_kept_as_closely_as_possible(spec):
 def test_IMG2_SIZE_01_02_full_is_refused_and_max_clamped(spec):
     assert ask(spec, 2, "ref.png", "full/full/0/default.png", "/w").status == 400
     assert size_of(ask(spec, 2, "ref.png", "full/max/0/default.png", "/w")) == (200, 133)
-    assert size_of(ask(spec, 2, "ref.png", "full/full/0/default.png")) == size_of(ask(spec, 2, "ref.png", "full/max/0/default.png")) == (300, 200)
+    for text in ("full", "max"):
+        assert size_of(ask(spec, 2, "ref.png", "full/%s/0/default.png" % text)) == (300, 200)
     assert size_of(ask(spec, 2, "ref.png", "0,0,200,90/full/0/default.png", "/wh")) == (200, 90)
 
 
 def test_IMG2_SIZE_03_04_forms(spec):
-    for text, want in (("150,", (150, 100)), (",150", (225, 150)), ("pct:50", (150, 100)), ("225,100", (225, 100)), ("!225,100", (150, 100))):
+    for text, want in (("150,", (150, 100)), (",150", (225, 150)), ("pct:50", (150, 100)), ("225,100", (225, 100)),
+                       ("!225,100", (150, 100))):
         assert size_of(ask(spec, 2, "ref.png", "full/%s/0/default.png" % text)) == want
 
 
-@pytest.mark.parametrize("text, able", [("!360,360", (360, 240)), ("360,", (360, 240)), ("pct:120", (360, 240)), ("360,360", (360, 360))])
+@pytest.mark.parametrize("text, able", [("!360,360", (360, 240)), ("360,", (360, 240)), ("pct:120", (360, 240)),
+                                        ("360,360", (360, 360))])
 def test_IMG2_SIZE_05_06_above_the_region(spec, text, able):
     assert size_of(ask(spec, 2, "ref.png", "full/%s/0/default.png" % text, "/up")) == able
     without = ask(spec, 2, "ref.png", "full/%s/0/default.png" % text)

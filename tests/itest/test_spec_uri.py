@@ -116,7 +116,7 @@ def test_IMG_URI_14_encoded_slashes_in_any_setting(make_env, setting):
     ("plus+and&at@.png", "plus+and&at%40.png"), ("50%25.png", "50%25.png"), ("%C3%BCn%C3%AF/c%C3%B4d%C3%A9.png",
                                                                           "%C3%BCn%C3%AF%2Fc%C3%B4d%C3%A9.png"),
 ])
-def test_IMG_URI_15_id_encodes_exactly_what_must_be(site, path, published):
+def test_IMG_URI_05_15_id_encodes_exactly_what_must_be(site, path, published):
     for version, key in ((2, "@id"), (3, "id")):
         response = site.raw_get("/v%d/%s/info.json" % (version, path))
         assert response.status == 200
@@ -182,10 +182,10 @@ def test_IMG_REG_02_04_05_08_where_it_lies(spec, version, name, text, want):
 
 
 @BOTH
-@pytest.mark.parametrize("text", ["-1,0,10,10", "+1,0,10,10", "0,0,10", "0,0,10,10,10", "0,0,,10", "0,0,10,", "1.5,0,10,10", "0,0,1e2,10",
-                                  "0, 0,10,10", "0,0,10,99999999999", "pct:", "pct:0,0,10", "pct:-1,0,10,10", "pct:0,0,1e1,10",
-                                  "pct:0,0,10,10,10", "PCT:0,0,10,10", "Full", "max", "SQUARE", "0x0,0,10,10", "pct:a,0,10,10",
-                                  "pct:0,0,inf,10", "pct:0,0,nan,10"])
+@pytest.mark.parametrize("text", ["-1,0,10,10", "+1,0,10,10", "0,0,10", "0,0,10,10,10", "0,0,,10", "0,0,10,", "1.5,0,10,10",
+                                  "0,0,1e2,10", "0, 0,10,10", "0,0,10,99999999999", "pct:", "pct:0,0,10", "pct:-1,0,10,10",
+                                  "pct:0,0,1e1,10", "pct:0,0,10,10,10", "PCT:0,0,10,10", "Full", "max", "SQUARE", "0x0,0,10,10",
+                                  "pct:a,0,10,10", "pct:0,0,inf,10", "pct:0,0,nan,10"])
 def test_IMG_REG_03_04_malformed_is_400(spec, version, text):
     response = ask(spec, version, "ref.png", "%s/50,/0/default.png" % text.replace(" ", "%20"))
     assert response.status == 400

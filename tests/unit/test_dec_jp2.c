@@ -587,6 +587,7 @@ static void test_subsampling(void **state)
     check_jp2(&m, &header, &expect, IIIF_LAYOUT_RGB, 4, 0);
     m.tile_w = 40;
     m.tile_h = 31;
+    m.x1 = 166; /* 2.5 cannot decode some tiles without any sample of a component: the last has some of each */
     m.resolutions = 3;
     put_colr(&header, 16);
     check_jp2(&m, &header, &expect, IIIF_LAYOUT_RGB, 3, 0);
