@@ -203,6 +203,14 @@ static uint64_t library_bytes(const iiif_enc_params_t *params, bool whole)
     return bytes;
 }
 
+/* Coefficients may take a quarter of the budget: what is left must do for decoding the rest of the master. */
+static bool reserve_coefficients(iiif_mem_t *mem, uint64_t bytes)
+{
+    if (bytes > SIZE_MAX || (mem->limit != 0 && bytes > mem->limit / 4))
+        return false;
+    return iiif_mem_reserve(mem, (size_t)bytes);
+}
+
 /*
  * Progressive where asked for, else fitted tables where the image is small; where the budget has no room for the
  * coefficients, plain baseline, which is the same picture in more bytes.
@@ -216,7 +224,7 @@ static iiif_rc choose_process(jpeg_enc_t *enc, iiif_err_t *err)
 
     enc->progressive = params->progressive_above != 0 && pixels >= params->progressive_above;
     enc->optimise = enc->progressive || pixels <= OPTIMISE_MAX;
-    if (enc->optimise && whole <= SIZE_MAX && iiif_mem_reserve(mem, (size_t)whole)) {
+    if (enc->optimise && reserve_coefficients(mem, whole)) {
         enc->reserved = (size_t)whole;
         return IIIF_OK;
     }

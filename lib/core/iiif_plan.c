@@ -9,8 +9,11 @@
 #include "iiif_plan_source.h"
 
 #define QUARTER (90 * IIIF_DECIMAL_ONE)
-/* What a decoder that is asked for tiles holds at once: larger windows are decoded in bands. */
-#define BAND_PIXELS ((uint64_t)16 << 20)
+/*
+ * What a decoder that is asked for tiles holds at once at the least: larger windows are decoded in bands, of more rows
+ * where the budget has room and of no more than this where it is short.
+ */
+#define BAND_PIXELS ((uint64_t)2 << 20)
 #define BAND_ROWS 16
 #define STRIP_BYTES ((double)(256 * 1024))
 /* Each stage pulls into a strip of its own: colour, scaling, turning, tone, depth, encoder. */

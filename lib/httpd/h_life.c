@@ -8,11 +8,19 @@
 #include <jansson.h>
 #include <mod_status.h>
 
+#include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "h_conf.h"
 #include "h_socache.h"
 #include "../svc/svc_facts.h"
 
 APLOG_USE_MODULE(iiif);
+
+/* What each arena of the allocator may keep for the next picture. */
+#define KEEP_BYTES (4 * 1024 * 1024)
 
 /* Facts of this many masters in each child, some 900 bytes each; untouched entries cost nothing. */
 #define FACTS_PER_CHILD 2048
@@ -85,10 +93,25 @@ int h_life_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     return OK;
 }
 
+/*
+ * Pictures come and go by megabytes, in any of many threads. Left alone, glibc raises its threshold for giving memory back to the
+ * largest block it has seen freed, and each of its arenas then keeps as much: hundreds of megabytes in a child that serves tiles. An
+ * administrator's own setting counts.
+ */
+static void give_memory_back(void)
+{
+#ifdef __GLIBC__
+    if (getenv("MALLOC_TRIM_THRESHOLD_") == NULL && getenv("MALLOC_MMAP_THRESHOLD_") == NULL
+        && getenv("GLIBC_TUNABLES") == NULL)
+        (void)mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
+#endif
+}
+
 void h_life_child_init(apr_pool_t *pchild, server_rec *server)
 {
     apr_status_t status = svc_facts_create(&life.facts, FACTS_PER_CHILD, pchild);
 
+    give_memory_back();
     if (status != APR_SUCCESS) {
         life.facts = NULL;
         ap_log_error(APLOG_MARK, APLOG_WARNING, status, server,

@@ -68,6 +68,7 @@ SIDECAR = b'''{
   "partOf": [{"id": "https://www.example.org/m.json", "type": "Manifest", "label": "The book"}, {"id": "no type"}],
   "seeAlso": [{"id": "https://www.example.org/r.xml", "type": "Dataset", "format": "text/xml"}],
   "service": [{"id": "https://www.example.org/probe", "type": "AuthProbeService2"},
+              {"id": "https://www.example.org/of-no-type", "profile": "x"}, "no object",
               {"@context": "http://iiif.io/api/auth/1/context.json", "@id": "https://www.example.org/login", "@type": "x",
                "profile": "http://iiif.io/api/auth/1/login", "label": "Log in"}]
 }'''
