@@ -10,7 +10,7 @@ BUILD_PACKAGES="gcc make pkg-config apache2 apache2-dev libopenjp2-7-dev libjpeg
 DEMO_PACKAGES="libopenjp2-tools libvips-tools libjpeg-turbo-progs fonts-linuxlibertine
   lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 xplanet-images"
 TEST_PACKAGES="libcmocka-dev python3-pytest python3-numpy python3-pil python3-requests libopenjp2-tools libvips-tools
-  libjpeg-turbo-progs openjph-tools chromium poppler-utils qpdf curl nghttp2-client"
+  libjpeg-turbo-progs openjph-tools chromium poppler-utils qpdf curl nghttp2-client memcached redis-server"
 
 wanted=""
 npm=no

@@ -833,24 +833,20 @@ static void test_profile(void **state)
 
 static bytes_t load(const char *name)
 {
-    const char *roots[] = {"tests/data/", "../../tests/data/", NULL};
+    static const char here[] = __FILE__;
     bytes_t out = {NULL, 0, 0, 0};
-    char path[200], buffer[4096];
+    char path[1024], buffer[4096];
+    FILE *file;
     size_t n;
 
-    for (unsigned i = 0; roots[i] != NULL && out.length == 0; i++) {
-        FILE *file;
-
-        snprintf(path, sizeof(path), "%s%s", roots[i], name);
-        file = fopen(path, "rb");
-        if (file == NULL)
-            continue;
-        while ((n = fread(buffer, 1, sizeof(buffer), file)) > 0)
-            bytes_put(&out, buffer, n);
+    snprintf(path, sizeof(path), "%.*s../data/%s", (int)(sizeof(here) - sizeof("test_dec_jp2.c")), here, name);
+    file = fopen(path, "rb");
+    while (file != NULL && (n = fread(buffer, 1, sizeof(buffer), file)) > 0)
+        bytes_put(&out, buffer, n);
+    if (file != NULL)
         fclose(file);
-    }
     if (out.length == 0)
-        fail_msg("%s is missing; run from the top of the source", name);
+        fail_msg("%s is missing; run from the top of the source", path);
     return out;
 }
 

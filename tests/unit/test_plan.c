@@ -455,7 +455,7 @@ static void test_IMG_ROT_10_limits_bound_the_size_before_rotation(void **state)
     limits.memory = (size_t)150 << 20;
     assert_int_equal(make(IIIF_VERSION_3, "full/max/0/default.jpg", CAPS_JPG), IIIF_OK);
     assert_int_equal(make(IIIF_VERSION_3, "full/max/45/default.jpg", CAPS_JPG), IIIF_OK);
-    limits.memory = (size_t)100 << 20;
+    limits.memory = (size_t)70 << 20;
     assert_int_equal(make(IIIF_VERSION_3, "full/max/0/default.jpg", CAPS_JPG), IIIF_OK);
     assert_int_equal(make(IIIF_VERSION_3, "full/max/45/default.jpg", CAPS_JPG), IIIF_E_TOO_LARGE);
 }
