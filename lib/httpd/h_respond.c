@@ -114,7 +114,8 @@ int h_respond_validators(request_rec *r, const h_req_t *req, const uint8_t hash[
 
 void h_respond_link(request_rec *r, const char *uri, const char *rel)
 {
-    apr_table_addn(r->headers_out, "Link", apr_pstrcat(r->pool, "<", uri, ">;rel=\"", rel, "\"", NULL));
+    /* One field line: clients that take only the first of several would miss the others (RFC 8288 §3.5). */
+    apr_table_mergen(r->headers_out, "Link", apr_pstrcat(r->pool, "<", uri, ">;rel=\"", rel, "\"", NULL));
 }
 
 int h_respond_redirect(request_rec *r, const h_req_t *req, const char *uri, int status)

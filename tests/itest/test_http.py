@@ -592,3 +592,10 @@ def test_levels_of_the_log(site):
     assert re.search(r"\[iiif:info\].*IIIF\d{4}: .*: identifier nothing, file %s/nothing" % site.masters, log)
     assert re.search(r"\[iiif:info\].*IIIF\d{4}: .*: identifier rgb.jpg, file %s/rgb.jpg" % site.masters, log)
     assert re.search(r"\[iiif:error\].*IIIF\d{4}: .*: identifier bad/text.jpg, file %s/bad/text.jpg" % site.masters, log)
+
+
+def test_links_share_one_field_line(site):
+    """Clients that look at the first Link line only must find the profile as well."""
+    response = site.get("/iiif/3/rgb.jpg/full/100,/0/default.jpg")
+    assert len(response.headers.get_all("Link")) == 1
+    assert re.findall(r'rel="(\w+)"', response.headers["Link"]) == ["canonical", "profile"]
