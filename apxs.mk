@@ -17,7 +17,7 @@ ifeq ($(filter-out $(NO_PROBE),$(or $(MAKECMDGOALS),all)),)
 PROBE := no
 endif
 # `demo` and `check` install what is missing first, then call make again; stages call it too.
-ifneq ($(filter demo check guards unit asan pixel itest prefork browser,$(MAKECMDGOALS)),)
+ifneq ($(filter demo check guards unit asan pixel itest prefork asan_httpd browser,$(MAKECMDGOALS)),)
 PROBE := no
 endif
 
@@ -149,7 +149,7 @@ unit-build: $(UNIT_PLAIN) $(UNIT_SVC)
 -include tests/fuzz/fuzz.mk
 
 # --- what a fresh machine calls -----------------------------------------------------------------------
-STAGES := guards unit asan corpus pixel itest prefork browser
+STAGES := guards unit asan corpus pixel itest prefork asan_httpd browser
 SUBMAKE = +$(MAKE) --no-print-directory -f apxs.mk BUILD=$(BUILD)
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
@@ -181,7 +181,7 @@ check: deps-test
 	$(SUBMAKE) -j$(JOBS) all unit-build
 	@tests/check.sh $(BUILD) $(STAGES)
 
-guards unit asan pixel itest prefork browser:
+guards unit asan pixel itest prefork asan_httpd browser:
 	$(SUBMAKE) all
 	@tests/check.sh $(BUILD) $@
 

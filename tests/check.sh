@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Runs test stages one after the other and adds up what they count:
-#   tests/check.sh BUILD STAGE…        stages: guards unit asan corpus pixel itest prefork browser
+#   tests/check.sh BUILD STAGE…        stages: guards unit asan corpus pixel itest prefork asan_httpd browser
 # Every stage runs, whatever an earlier one said. The last line is `N passed, N failed`.
 set -u
 
@@ -112,6 +112,11 @@ stage_pixel() { pytest_stage pixel tests/pixel; }
 stage_itest() { pytest_stage itest tests/itest; }
 # What the process model could change, once more under the other one.
 stage_prefork() { MPM=prefork pytest_stage prefork tests/itest/test_requests.py tests/itest/test_http.py tests/itest/test_busy.py; }
+
+stage_asan_httpd() {
+    run_logged asan_httpd sh tests/itest/run_asan "$build"
+    count_plain "$log"
+}
 
 stage_browser() {
     run_logged browser sh tests/browser/run "$build"

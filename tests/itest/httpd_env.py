@@ -290,11 +290,27 @@ class HttpdEnv:
             time.sleep(0.02)
         raise AssertionError("not in the log: %s\n%s" % (pattern, self._log(name, since)[-4000:]))
 
+    def _wait_for_the_dead(self):
+        """The parent looks after its children once a second; what killed one is in the log only then."""
+        def dead(pid):
+            try:
+                with open("/proc/%d/stat" % pid) as file:
+                    return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+            except OSError:
+                return False
+
+        until = time.monotonic() + 3
+        while self.process is not None and self.process.poll() is None and time.monotonic() < until:
+            if not any(dead(pid) for pid in self.children()):
+                return
+            time.sleep(0.05)
+
     def troubles(self, since=0, allowed=()):
         """Lines that no test should leave: crashed children, errors that are not expected, reports of sanitizers."""
         bad = []
+        self._wait_for_the_dead()
         for line in self.error_log(since).splitlines():
-            if re.search(r"AH0005[12]\b", line):
+            if re.search(r"AH0005[12]\b|: runtime error: |AddressSanitizer", line):
                 bad.append(line)
             elif re.search(r"\[\w*:(error|crit|alert|emerg)\]", line) and not any(re.search(p, line) for p in allowed):
                 bad.append(line)

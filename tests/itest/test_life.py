@@ -212,7 +212,7 @@ def test_http2_stream_that_is_cancelled(http2):
             for number in long:
                 connection.cancel(number)
             assert connection.get(INFO).status == 200
-            wait_for(lambda: gate(http2)["busy"] == gate(http2)["waiting"] == 0, 3, "the places are free")
+            wait_for(lambda: gate(http2)["busy"] == gate(http2)["waiting"] == 0, 6, "the places are free")
             assert connection.get(TILE).status == 200
         assert not connection.goaway
 
@@ -223,7 +223,7 @@ def test_http2_connection_that_is_cut(http2):
             for angle in (33, 34, 35):
                 connection.ask(LONG % angle)
             wait_for(lambda: gate(http2)["busy"] > 0, 10, "the render has begun")
-        wait_for(lambda: gate(http2)["busy"] == gate(http2)["waiting"] == 0, 3, "the places are free")
+        wait_for(lambda: gate(http2)["busy"] == gate(http2)["waiting"] == 0, 6, "the places are free")
 
 
 def test_http2_reader_that_is_slow(http2):

@@ -218,7 +218,7 @@ def test_queue_ends_at_its_time(busy):
         answer = busy.get(HEAVY % 45)
         took = time.monotonic() - began
     assert answer.status == 503 and answer.headers["Retry-After"] == "3"
-    assert 0.35 < took < 3
+    assert 0.35 < took < 5
     assert re.search(r"\[iiif:warn\].*IIIF5002: .*identifier noise.jpg", busy.error_log(mark))
     busy.wait_for_log(r'" 503 .* stage=queue .*error=IIIF5002', name="access_log")
     wait_until_idle(busy)
@@ -248,10 +248,9 @@ def test_no_queue(make_env):
     env = make_env(SERVER.replace("waiters=4", "waiters=0") + UP, modules=["status"])
     with send(env, LONG % 33):
         wait_for(lambda: gate(env)["busy"] == 1, 5, "the render has begun")
-        began = time.monotonic()
         assert env.get(HEAVY % 45).status == 503
         assert env.get(SMALL).status == 503     # one slot, nothing reserved
-        assert time.monotonic() - began < 0.5
+        assert "IIIF5002" not in env.error_log() and env.error_log().count("IIIF5001") == 2
     wait_until_idle(env)
 
 
@@ -265,7 +264,7 @@ def test_reserve_is_never_given_to_large_renders(make_env):
         began = time.monotonic()
         assert env.get(SMALL).status == 200
         times.append(time.monotonic() - began)
-    assert statistics.median(times) < 0.5
+    assert statistics.median(times) < 1
     for connection in connections:
         connection.close()
     wait_until_idle(env)
@@ -283,7 +282,7 @@ def test_time_is_over_while_it_streams(make_env):
     took = time.monotonic() - began
     head, _, body = received.partition(b"\r\n\r\n")
     assert re.search(r"\[iiif:warn\].*IIIF1003: .*identifier noise.jpg", env.error_log(mark))
-    assert took < 5
+    assert took < 8
     if head.startswith(b"HTTP/1.1 503"):    # nothing had been sent yet
         assert b"Retry-After: 3" in head
     else:
@@ -300,7 +299,7 @@ def test_place_is_free_soon_after_its_client_has_gone(busy):
     wait_for(lambda: gate(busy)["busy"] == 1, 5, "the render has begun")
     time.sleep(0.3)
     connection.close()
-    wait_for(lambda: gate(busy)["busy"] == 0, 2, "the place is free")
+    wait_for(lambda: gate(busy)["busy"] == 0, 5, "the place is free")
     assert re.search(r"\[iiif:debug\].*IIIF(1002|6210)", busy.error_log(mark))
 
 
@@ -312,7 +311,7 @@ def test_place_in_the_queue_is_free_soon_after_its_client_has_gone(make_env):
         wait_for(lambda: gate(env)["waiting"] == 3, 5, "three wait")
         for connection in waiting:
             connection.close()
-        wait_for(lambda: gate(env)["waiting"] == 0, 2, "nobody waits")
+        wait_for(lambda: gate(env)["waiting"] == 0, 5, "nobody waits")
         assert gate(env)["busy"] == 1
     wait_until_idle(env)
 
