@@ -142,7 +142,7 @@ static const char *template_configure(apr_pool_t *pool, int argc, const char *co
     pattern = apr_pstrdup(pool, argv[0]);
     brace = strchr(pattern, '{');
     if (pattern[0] != '/' || brace == NULL)
-        return apr_psprintf(pool, "\"%s\" is no pattern: it must be an absolute path with a placeholder, such as "
+        return apr_psprintf(pool, "\"%s\" is no pattern: it must be a path with a placeholder, such as "
                             "/srv/masters/{identifier}.tif", pattern);
     for (slash = brace; *slash != '/'; slash--)
         ;
