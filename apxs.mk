@@ -197,7 +197,7 @@ install: all
 	install -D -m 644 $(BUILD)/mod_iiif.so $(DESTDIR)$(LIBEXECDIR)/mod_iiif.so
 	for tool in $(TOOLS); do install -D -m 755 $$tool $(DESTDIR)$(BINDIR)/$$(basename $$tool); done
 	install -d $(DESTDIR)$(MODCONFDIR)
-	{ echo '# Depends: authz_core'; echo 'LoadModule iiif_module $(LIBEXECDIR)/mod_iiif.so'; } >$(DESTDIR)$(MODCONFDIR)/$(LOADFILE)
+	{ echo '# Depends: authz_core socache_shmcb'; echo 'LoadModule iiif_module $(LIBEXECDIR)/mod_iiif.so'; } >$(DESTDIR)$(MODCONFDIR)/$(LOADFILE)
 	$(if $(CONFFILE),install -m 644 conf-examples/iiif.conf $(DESTDIR)$(MODCONFDIR)/$(CONFFILE))
 	install -d $(DESTDIR)$(DOCDIR)/conf-examples
 	install -m 644 README.md NOTICE LICENSE $(DESTDIR)$(DOCDIR)/
