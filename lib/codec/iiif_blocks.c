@@ -138,15 +138,17 @@ static iiif_rc decode_rows(const blocks_t *blocks, const target_t *target, iiif_
     iiif_dec_t *dec = blocks->dec;
     const iiif_dec_window_t window = {.level = blocks->level, .rect = target->rect};
     iiif_rc rc = dec->decoder->window(dec, &window, err);
-    uint32_t done = 0;
+    uint32_t done = 0, capacity = strip->capacity;
 
     while (rc == IIIF_OK && done < target->rect.h) {
         rc = iiif_cancel_check(dec->work->cancel, err);
         if (rc != IIIF_OK)
             break;
         strip->y = done;
+        strip->rows = 0;
+        strip->capacity = iiif_min_u32(capacity, target->rect.h - done);
         rc = dec->decoder->rows(dec, strip, err);
-        if (rc == IIIF_OK && (strip->rows == 0 || strip->rows > target->rect.h - done))
+        if (rc == IIIF_OK && (strip->rows == 0 || strip->rows > strip->capacity))
             rc = iiif_err_set(err, IIIF_E_INTERNAL, 5200, "A decoder delivered %u rows where %u are left.", strip->rows,
                               target->rect.h - done);
         if (rc != IIIF_OK)
