@@ -30,13 +30,16 @@ _Static_assert(sizeof(svc_pixels_key_t) == IIIF_HASH_BYTES + 7 * sizeof(uint32_t
 typedef struct mapping {
     void *base;
     size_t size;
+    pid_t owner;
 } mapping_t;
 
+/* Not in a child: it may run this at its exit while some of its threads still render. */
 static apr_status_t unmap(void *data)
 {
     mapping_t *mapping = data;
 
-    (void)munmap(mapping->base, mapping->size);
+    if (mapping->owner == getpid())
+        (void)munmap(mapping->base, mapping->size);
     return APR_SUCCESS;
 }
 
@@ -69,6 +72,7 @@ static apr_status_t map(svc_pixels_t *pixels, apr_pool_t *pool)
     (void)madvise(base, mapping->size, MADV_DONTDUMP); /* others' images have no place in a child's core dump */
 #endif
     mapping->base = base;
+    mapping->owner = getpid();
     apr_pool_cleanup_register(pool, mapping, unmap, apr_pool_cleanup_null);
     pixels->shared = (void *)(base + at[0]);
     pixels->entries = (void *)(base + at[1]);
