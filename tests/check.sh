@@ -111,7 +111,7 @@ pytest_stage() {
 stage_pixel() { pytest_stage pixel tests/pixel; }
 stage_itest() { pytest_stage itest tests/itest; }
 # What the process model could change, once more under the other one.
-stage_prefork() { MPM=prefork pytest_stage prefork tests/itest/test_requests.py tests/itest/test_http.py tests/itest/test_busy.py; }
+stage_prefork() { MPM=prefork pytest_stage prefork tests/itest/test_requests.py tests/itest/test_http.py tests/itest/test_busy.py tests/itest/test_pixel_cache.py; }
 
 stage_asan_httpd() {
     run_logged asan_httpd sh tests/itest/run_asan "$build"

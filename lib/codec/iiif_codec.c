@@ -82,13 +82,17 @@ iiif_rc iiif_dec_open(iiif_src_t *src, const iiif_dec_options_t *options, const 
 {
     const iiif_decoder_t *decoder;
     iiif_err_t own;
+    iiif_rc rc;
 
     if (err == NULL)
         err = &own;
     decoder = sniff(src, err);
     if (decoder == NULL)
         return err->kind;
-    return decoder->open(src, options, work, out, err);
+    rc = decoder->open(src, options, work, out, err);
+    if (rc == IIIF_OK)
+        (*out)->blocks = NULL;
+    return rc;
 }
 
 void iiif_dec_close(iiif_dec_t *dec)

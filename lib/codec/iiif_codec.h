@@ -26,6 +26,7 @@ typedef struct iiif_dec_window {
 } iiif_dec_window_t;
 
 typedef struct iiif_decoder iiif_decoder_t;
+struct iiif_block_cache;
 
 /** An open master. Each decoder's own struct begins with it. One thread at a time. */
 typedef struct iiif_dec {
@@ -33,6 +34,7 @@ typedef struct iiif_dec {
     const iiif_work_t *work;
     iiif_src_t *src;           /**< not owned */
     iiif_facts_t facts;        /**< complete after open */
+    const struct iiif_block_cache *blocks; /**< keeps decoded blocks (iiif_blocks.h); NULL after open; not owned */
 } iiif_dec_t;
 
 struct iiif_decoder {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "iiif_render.h"
+#include "iiif_blocks.h"
 
 #include <math.h>
 #include <string.h>
@@ -191,7 +192,7 @@ static iiif_rc chain_decode(render_t *render, iiif_err_t *err)
     const iiif_plan_t *plan = render->plan;
     const iiif_dec_window_t window = {.level = plan->level, .rect = plan->window};
     iiif_color_mode mode = may_keep_profile(render) ? IIIF_COLOR_KEEP : IIIF_COLOR_SRGB;
-    iiif_rc rc = iiif_dec_stage(render->dec, &window, &render->last, err);
+    iiif_rc rc = iiif_blocks_stage(render->dec, &window, &render->last, err);
 
     if (rc == IIIF_OK && reduce_early(render))
         rc = iiif_depth_open(render->last, 8, render->work, &render->last, err);

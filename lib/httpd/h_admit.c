@@ -36,6 +36,7 @@ iiif_rc h_admit_acquire(h_admission_t *admission, h_master_t *master, const iiif
     admission->weight = weight_of(plan);
     admission->small = plan->cost <= SMALL_COST && plan->memory <= SMALL_MEMORY;
     admission->paused_ns = 0;
+    admission->aside = false;
     if (gate != NULL)
         rc = svc_gate_acquire(gate, admission->weight, admission->small, &master->cancel, &admission->ticket, err);
     admission->held = rc == IIIF_OK && gate != NULL;
@@ -74,6 +75,27 @@ static iiif_rc resume_render(void *context, iiif_err_t *err)
     if (h_life_gate() == NULL)
         return iiif_cancel_check(cancel, err);
     rc = svc_gate_resume(h_life_gate(), admission->weight, admission->small, cancel, &admission->ticket, err);
+    admission->held = rc == IIIF_OK;
+    return rc;
+}
+
+void h_admit_step_aside(void *context)
+{
+    h_admission_t *admission = context;
+
+    admission->aside = admission->held && svc_gate_step_aside(h_life_gate(), admission->ticket);
+}
+
+iiif_rc h_admit_step_back(void *context, iiif_err_t *err)
+{
+    h_admission_t *admission = context;
+    iiif_rc rc;
+
+    if (!admission->aside)
+        return IIIF_OK;
+    admission->aside = false;
+    rc = svc_gate_step_back(h_life_gate(), admission->weight, admission->small, &admission->master->cancel, &admission->ticket,
+                            err);
     admission->held = rc == IIIF_OK;
     return rc;
 }

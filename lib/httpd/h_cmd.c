@@ -50,5 +50,6 @@ const command_rec h_commands[] = {
                    "how many images are made at once, and reserve=N of them for small ones"),
     ARGV(H_NAME_QUEUE, h_cmd_queue, RSRC_CONF, "any of waiters=N, timeout=TIME, retry-after=TIME"),
     ONE(H_NAME_FACTS_CACHE, h_cmd_facts_cache, RSRC_CONF, "a socache such as shmcb:2M, or \"none\""),
+    ONE(H_NAME_PIXEL_CACHE, h_cmd_pixel_cache, RSRC_CONF, "a number of bytes such as 256M, or \"off\""),
     { NULL }
 };

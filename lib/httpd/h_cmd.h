@@ -41,6 +41,7 @@
 #define H_NAME_RENDER_SLOTS     "IIIFRenderSlots"
 #define H_NAME_QUEUE            "IIIFQueue"
 #define H_NAME_FACTS_CACHE      "IIIFFactsCache"
+#define H_NAME_PIXEL_CACHE      "IIIFPixelCache"
 
 /* --- h_cmd_service.c: what is served, under which URLs ------------------------------------------- */
 const char *h_cmd_root(cmd_parms *cmd, void *dir, const char *path);
@@ -84,6 +85,7 @@ const char *h_cmd_trusted_proxy(cmd_parms *cmd, void *dir, int argc, char *const
 const char *h_cmd_render_slots(cmd_parms *cmd, void *dir, const char *slots, const char *reserve);
 const char *h_cmd_queue(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
 const char *h_cmd_facts_cache(cmd_parms *cmd, void *dir, const char *specification);
+const char *h_cmd_pixel_cache(cmd_parms *cmd, void *dir, const char *size);
 
 /* --- h_cmd_parse.c ------------------------------------------------------------------------------- */
 /** Where a directive stands. <IfModule>, <IfDefine>, <IfVersion> and the like do not count. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Directives for the whole server, of which there is one gate and one cache of facts. */
+/** Directives for the whole server, of which there is one gate, one cache of facts and one of pixels. */
 #include "h_cmd.h"
 
 #include <apr_lib.h>
@@ -84,5 +84,19 @@ const char *h_cmd_facts_cache(cmd_parms *cmd, void *config, const char *text)
         return apr_psprintf(cmd->pool, "%s must be shmcb:SIZE such as shmcb:2M, another socache with its arguments such as "
                             "memcache:host:11211 or redis:host:6379, or none", cmd->cmd->name);
     global_of(cmd)->facts_cache = text;
+    return NULL;
+}
+
+const char *h_cmd_pixel_cache(cmd_parms *cmd, void *config, const char *size)
+{
+    const char *sentence = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    apr_int64_t n = 0;
+
+    if (sentence != NULL)
+        return sentence;
+    if (strcasecmp(size, "off") != 0
+        && !h_parse_number(size, true, (apr_int64_t)SVC_PIXELS_BYTES_MIN, (apr_int64_t)SVC_PIXELS_BYTES_MAX, &n))
+        return apr_psprintf(cmd->pool, "%s must be a number of bytes from 16M to 1024G, or off", cmd->cmd->name);
+    global_of(cmd)->pixel_cache = n;
     return NULL;
 }

@@ -176,6 +176,7 @@ void *h_srv_create(apr_pool_t *pool, server_rec *server)
     srv->queue_timeout = H_UNSET;
     srv->queue_retry_after = H_UNSET;
     srv->facts_cache = NULL;
+    srv->pixel_cache = H_UNSET;
     return srv;
 }
 
@@ -206,5 +207,6 @@ void *h_srv_merge(apr_pool_t *pool, void *base_config, void *add_config)
     PICK(queue_timeout);
     PICK(queue_retry_after);
     PICK_TEXT(facts_cache);
+    PICK(pixel_cache);
     return out;
 }

@@ -21,6 +21,7 @@
 #include "../codec/iiif_render.h"
 #include "../core/iiif_plan.h"
 #include "../svc/svc_gate.h"
+#include "../svc/svc_pixels.h"
 #include "../svc/svc_resolve.h"
 
 extern module AP_MODULE_DECLARE_DATA iiif_module;
@@ -94,6 +95,7 @@ typedef struct h_srv {
     int queue_waiters;
     apr_interval_time_t queue_timeout, queue_retry_after;
     const char *facts_cache;     /**< socache specification; NULL unset; "none" */
+    apr_int64_t pixel_cache;     /**< bytes; 0 off */
 } h_srv_t;
 
 enum { H_FORWARDED_NONE = 0, H_FORWARDED_X = 1, H_FORWARDED_RFC7239 = 2 };
@@ -130,6 +132,7 @@ bool h_conf_strict(const h_dir_t *dir);
 /** What the gate is made of: IIIFRenderSlots, IIIFQueue; of the main server. */
 void h_conf_gate(const h_srv_t *srv, svc_gate_options_t *options);
 unsigned h_conf_retry_after(const h_srv_t *srv);             /**< seconds, ≥ 1 */
+uint64_t h_conf_pixel_cache(const h_srv_t *srv);             /**< bytes; 0 off */
 int h_conf_forwarded(const h_srv_t *srv);                    /**< H_FORWARDED_… */
 /** Whether the peer of the connection (c->client_addr) may tell by header what the client asked (IIIFTrustedProxy). */
 bool h_conf_trusts(const h_srv_t *srv, apr_sockaddr_t *peer);
@@ -145,6 +148,7 @@ void h_life_child_status(server_rec *server, pid_t pid, ap_generation_t generati
                          mpm_child_status state);
 int h_life_status(request_rec *r, int flags);                /**< mod_status section */
 svc_gate_t *h_life_gate(void);
+svc_pixels_t *h_life_pixels(void);                           /**< NULL where there is none */
 struct svc_facts *h_life_facts(void);
 const struct svc_facts_shared *h_life_facts_shared(void);    /**< NULL where there is none */
 unsigned h_life_retry_after(void);                           /**< seconds */

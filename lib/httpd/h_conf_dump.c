@@ -174,6 +174,10 @@ static void say_global(const dump_t *dump, server_rec *server)
     say(dump, H_NAME_QUEUE, apr_psprintf(dump->pool, "waiters=%u timeout=%ums retry-after=%us", options.waiters,
                                          options.timeout_ms, h_conf_retry_after(srv)));
     say(dump, H_NAME_FACTS_CACHE, h_socache_effective(srv->facts_cache));
+    if (h_conf_pixel_cache(srv) == 0)
+        say(dump, H_NAME_PIXEL_CACHE, "off");
+    else
+        say_number(dump, H_NAME_PIXEL_CACHE, (apr_int64_t)h_conf_pixel_cache(srv));
 }
 
 static const char *server_name(const dump_t *dump, server_rec *server)

@@ -17,6 +17,7 @@
 #define H_DEFAULT_WAITERS_LEAST   32
 #define H_DEFAULT_QUEUE_TIMEOUT   apr_time_from_sec(10)
 #define H_DEFAULT_RETRY_AFTER     apr_time_from_sec(2)
+#define H_DEFAULT_PIXEL_CACHE     (UINT64_C(256) << 20)
 #define H_DEFAULT_CACHE_CONTROL   "public, max-age=86400"
 /* What is offered where only IIIFResolver says that there is a service, and where IIIFRoot does. */
 #define H_DEFAULT_SERVICES        H_SERVICE_IMAGE
@@ -201,6 +202,11 @@ void h_conf_gate(const h_srv_t *srv, svc_gate_options_t *options)
     if (srv->queue_waiters == H_UNSET)
         options->waiters = iiif_max_u32(slots * H_DEFAULT_WAITERS_PER_SLOT, H_DEFAULT_WAITERS_LEAST);
     options->timeout_ms = (unsigned)apr_time_as_msec(wait);
+}
+
+uint64_t h_conf_pixel_cache(const h_srv_t *srv)
+{
+    return srv->pixel_cache == H_UNSET ? H_DEFAULT_PIXEL_CACHE : (uint64_t)srv->pixel_cache;
 }
 
 unsigned h_conf_retry_after(const h_srv_t *srv)

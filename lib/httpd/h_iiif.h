@@ -176,12 +176,20 @@ typedef struct h_admission {
     bool held;
     uint64_t ticket;
     uint64_t paused_ns;          /**< since when its client makes us wait; 0: not */
+    bool aside;                  /**< among the waiters while another render does its work */
 } h_admission_t;
 /** Waits for a place according to the plan's cost. IIIF_E_BUSY, IIIF_E_TIMEOUT, IIIF_E_CANCELLED. */
 iiif_rc h_admit_acquire(h_admission_t *admission, h_master_t *master, const iiif_plan_t *plan, iiif_err_t *err);
 void h_admit_release(h_admission_t *admission);
 /** Gives the place back while a slow client blocks the stream, for h_bucket_open. */
 void h_admit_pausing(h_admission_t *admission, h_bucket_pause_t *pause);
+/** Leaves the place to others while another render does our work. Its time runs on. `context` is the admission. */
+void h_admit_step_aside(void *context);
+iiif_rc h_admit_step_back(void *context, iiif_err_t *err);
+
+/* h_blocks.c: decoded blocks of a master, shared by all children (IIIFPixelCache). */
+/** Lets the open master's decoder use the cache, where there is one and the master is fit for it. */
+void h_blocks_use(h_admission_t *admission, h_master_t *master);
 
 /* handlers */
 int h_handler(request_rec *r);                                /**< the hook; dispatches */

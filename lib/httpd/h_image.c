@@ -130,8 +130,10 @@ static int render(job_t *job)
     h_admit_pausing(&job->admission, &pause);
     bucket = h_bucket_open(job->r, &pause, &sink);
     rc = h_master_open(job->master, &err);
-    if (rc == IIIF_OK)
+    if (rc == IIIF_OK) {
+        h_blocks_use(&job->admission, job->master);
         rc = iiif_render(job->master->dec, &job->plan, job->encoder, &job->output, &sink, &err);
+    }
     h_admit_release(&job->admission);
     h_master_close(job->master);
     note_end(job, rc == IIIF_OK ? "done" : "render");

@@ -27,6 +27,7 @@ APLOG_USE_MODULE(iiif);
 
 static struct {
     svc_gate_t *gate;
+    svc_pixels_t *pixels;
     svc_facts_shared_t *shared;
     svc_facts_t *facts;          /* child only */
     unsigned slots, retry_after;
@@ -81,6 +82,21 @@ static bool gate_open(apr_pool_t *pconf, server_rec *server)
     return true;
 }
 
+/* A cache is only a cache: without it every image is still served. */
+static void pixels_open(apr_pool_t *pconf, server_rec *server)
+{
+    uint64_t bytes = h_conf_pixel_cache(h_conf_srv(server));
+    apr_status_t status;
+
+    if (bytes == 0)
+        return;
+    status = svc_pixels_create(&life.pixels, bytes, pconf);
+    if (status != APR_SUCCESS)
+        ap_log_error(APLOG_MARK, APLOG_WARNING, status, server,
+                     "IIIF6500: there is no shared memory for the %" APR_UINT64_T_FMT " MiB of IIIFPixelCache, and images are made "
+                     "without; lower it, or say off", (apr_uint64_t)(bytes >> 20));
+}
+
 int h_life_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server)
 {
     /* The first of two passes at start: its pools are cleared again. */
@@ -90,6 +106,7 @@ int h_life_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     json_object_seed(0);
     if (!gate_open(pconf, server) || !h_socache_open(h_conf_srv(server)->facts_cache, server, pconf, ptemp, &life.shared))
         return HTTP_INTERNAL_SERVER_ERROR;
+    pixels_open(pconf, server);
     return OK;
 }
 
@@ -127,10 +144,29 @@ void h_life_child_status(server_rec *server, pid_t pid, ap_generation_t generati
 
     if (status != MPM_CHILD_EXITED || life.gate == NULL)
         return;
+    if (life.pixels != NULL)
+        (void)svc_pixels_sweep(life.pixels, pid);
     freed = svc_gate_sweep(life.gate, pid);
     if (freed > 0)
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, server,
                      "IIIF6054: child %" APR_PID_T_FMT " ended while rendering; %u render slots are free again", pid, freed);
+}
+
+static void status_of_pixels(request_rec *r, bool is_short)
+{
+    svc_pixels_state_t state;
+
+    if (life.pixels == NULL)
+        return;
+    svc_pixels_state(life.pixels, &state);
+    ap_rprintf(r, is_short ? "IIIFPixelBytes: %" APR_UINT64_T_FMT "\nIIIFPixelUsed: %" APR_UINT64_T_FMT "\nIIIFPixelHits: %"
+                             APR_UINT64_T_FMT "\nIIIFPixelMisses: %" APR_UINT64_T_FMT "\nIIIFPixelWaits: %" APR_UINT64_T_FMT
+                             "\nIIIFPixelEvictions: %" APR_UINT64_T_FMT "\n"
+                           : "<dl>\n<dt>Cache of decoded blocks: %" APR_UINT64_T_FMT " bytes, used: %" APR_UINT64_T_FMT
+                             "</dt>\n<dt>Blocks found: %" APR_UINT64_T_FMT ", decoded: %" APR_UINT64_T_FMT
+                             ", waited for: %" APR_UINT64_T_FMT ", thrown out: %" APR_UINT64_T_FMT "</dt>\n</dl>\n",
+               (apr_uint64_t)state.bytes, (apr_uint64_t)state.used, (apr_uint64_t)state.hits, (apr_uint64_t)state.misses,
+               (apr_uint64_t)state.waits, (apr_uint64_t)state.evictions);
 }
 
 int h_life_status(request_rec *r, int flags)
@@ -144,17 +180,24 @@ int h_life_status(request_rec *r, int flags)
         ap_rprintf(r, "IIIFSlots: %u\nIIIFBusy: %u\nIIIFWaiting: %u\nIIIFAdmitted: %" APR_UINT64_T_FMT "\nIIIFRefused: %"
                    APR_UINT64_T_FMT "\n", state.slots, state.busy, state.waiting, (apr_uint64_t)state.admitted,
                    (apr_uint64_t)state.refused);
+        status_of_pixels(r, true);
         return OK;
     }
     ap_rprintf(r, "<hr />\n<h2>IIIF images</h2>\n<dl>\n<dt>Render slots: %u, busy: %u</dt>\n<dt>Requests that wait: %u</dt>\n"
                "<dt>Admitted: %" APR_UINT64_T_FMT ", refused: %" APR_UINT64_T_FMT "</dt>\n</dl>\n", state.slots, state.busy,
                state.waiting, (apr_uint64_t)state.admitted, (apr_uint64_t)state.refused);
+    status_of_pixels(r, false);
     return OK;
 }
 
 svc_gate_t *h_life_gate(void)
 {
     return life.gate;
+}
+
+svc_pixels_t *h_life_pixels(void)
+{
+    return life.pixels;
 }
 
 struct svc_facts *h_life_facts(void)

@@ -240,6 +240,25 @@ void svc_gate_release(svc_gate_t *gate, uint64_t ticket)
         slots_clear(gate, ticket);
 }
 
+bool svc_gate_step_aside(svc_gate_t *gate, uint64_t ticket)
+{
+    if (ticket == 0 || waiter_enter(gate, ticket) == NULL)
+        return false;
+    slots_clear(gate, ticket);
+    return true;
+}
+
+iiif_rc svc_gate_step_back(svc_gate_t *gate, unsigned weight, bool small, iiif_cancel_t *cancel, uint64_t *ticket,
+                           iiif_err_t *err)
+{
+    uint64_t aside = *ticket;
+    iiif_rc rc = svc_gate_resume(gate, weight, small, cancel, ticket, err);
+
+    for (unsigned i = 0; i < gate->options.waiters; i++)
+        place_clear(&waiters_of(gate)[i], aside);
+    return rc;
+}
+
 static unsigned sweep_places(gate_place_t *places, unsigned count, pid_t pid)
 {
     unsigned freed = 0;

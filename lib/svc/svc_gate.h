@@ -38,6 +38,16 @@ void svc_gate_release(svc_gate_t *gate, uint64_t ticket);
 iiif_rc svc_gate_resume(svc_gate_t *gate, unsigned weight, bool small, iiif_cancel_t *cancel, uint64_t *ticket,
                         iiif_err_t *err);
 
+/**
+ * Out of its slots and among the waiters, for work that can do nothing until another render is done. False, and nothing changed,
+ * where there is no place among them: so that never more requests are under way than slots and waiters together.
+ */
+bool svc_gate_step_aside(svc_gate_t *gate, uint64_t ticket);
+
+/** Back in after svc_gate_step_aside; as svc_gate_resume, with the ticket that was given then, which is replaced (0 on an error). */
+iiif_rc svc_gate_step_back(svc_gate_t *gate, unsigned weight, bool small, iiif_cancel_t *cancel, uint64_t *ticket,
+                           iiif_err_t *err);
+
 /** Frees what a dead process held, its places among the waiters too; returns how many slots. Parent only. */
 unsigned svc_gate_sweep(svc_gate_t *gate, pid_t pid);
 

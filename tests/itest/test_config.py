@@ -65,6 +65,7 @@ MISPLACED = [
     (vhost("IIIFRenderSlots 2"), "IIIFRenderSlots cannot occur within <VirtualHost>"),
     (vhost("IIIFQueue waiters=2"), "IIIFQueue cannot occur within <VirtualHost>"),
     (vhost("IIIFFactsCache none"), "IIIFFactsCache cannot occur within <VirtualHost>"),
+    (vhost("IIIFPixelCache off"), "IIIFPixelCache cannot occur within <VirtualHost>"),
 ]
 
 # --- values: what is written, and what the answer must say --------------------------------------------------
@@ -179,6 +180,8 @@ GLOBAL = [
     ("IIIFQueue retry-after=1h", "must be a time above 0 and up to 10min"),
     ("IIIFQueue", "takes waiters=N, timeout=TIME and retry-after=TIME"),
     ("IIIFFactsCache :x", "must be shmcb:SIZE"),
+    ("IIIFPixelCache 15M", "must be a number of bytes from 16M to 1024G, or off"), ("IIIFPixelCache 2000G", "from 16M to 1024G"),
+    ("IIIFPixelCache on", "or off"), ("IIIFPixelCache", "takes one argument"),
     ('IIIFFactsCache "sh mcb"', "must be shmcb:SIZE"),
 ]
 
@@ -251,7 +254,7 @@ GOOD = [
     served("IIIFFormats jpg png"), served("IIIFFormats +pdf +jp2 -gif"), served("IIIFQualities default"),
     served("IIIFIdentifier extensions=.JP2,tif", "IIIFIdentifier max=8000"), served("IIIFBaseURI none"),
     location("IIIFBaseURI https://x.example/a/", ROOT), "IIIFBaseURI https://x.example/\n" + served(),
-    "IIIFFactsCache none", "IIIFFactsCache shmcb", "IIIFFactsCache shmcb:1M", 'IIIFFactsCache "shmcb:{root}/run/x(100000)"',
+    "IIIFPixelCache off", "IIIFPixelCache 16M", "IIIFPixelCache 2G", "IIIFFactsCache none", "IIIFFactsCache shmcb", "IIIFFactsCache shmcb:1M", 'IIIFFactsCache "shmcb:{root}/run/x(100000)"',
     "IIIFForwarded forwarded\nIIIFTrustedProxy ::1", "IIIFTrustedProxy none", "IIIFTrustedProxy 10.0.0.0/8 ::1 192.0.2.1",
     "IIIFTrustedProxy 10.0.0.1\n" + vhost("IIIFForwarded x-forwarded"),
     "IIIFQueue waiters=0 timeout=100ms retry-after=1", "IIIFRenderSlots 4 reserve=0", "IIIFRenderSlots 1",
@@ -404,7 +407,7 @@ def test_merging(dumps, name):
 def test_every_directive_is_in_the_matrix(dumps, configtest):
     """What the module knows, by its own word, is what is tried here."""
     apart = {"IIIFRoot", "IIIFResolver", "IIIFBaseURI", "IIIFForwarded", "IIIFTrustedProxy", "IIIFRenderSlots", "IIIFQueue",
-             "IIIFFactsCache"}
+             "IIIFFactsCache", "IIIFPixelCache"}
     _, said = configtest("", "-L")
     known = set(re.findall(r"^(IIIF\w+) \(mod_iiif\.c\)", said, re.M))
     assert known == set(MERGED) | apart
@@ -468,11 +471,14 @@ def test_global_directives(configtest):
     assert dump["IIIFRenderSlots"] == "%d reserve=%d" % (slots, slots > 1)
     assert dump["IIIFQueue"] == "waiters=%d timeout=10000ms retry-after=2s" % max(32, 8 * slots)
     assert dump["IIIFFactsCache"] == "shmcb:2M"
+    assert dump["IIIFPixelCache"] == "268435456"
     dump = sections(configtest("IIIFRenderSlots 6 reserve=2\nIIIFRenderSlots 5\nIIIFQueue waiters=3\nIIIFQueue timeout=4s\n"
-                               "IIIFFactsCache none\n" + vhost("ServerName v.example:99"), "-DDUMP_IIIF")[1])
+                               "IIIFFactsCache none\nIIIFPixelCache 20M\n" + vhost("ServerName v.example:99"), "-DDUMP_IIIF")[1])
     assert dump["localhost main"]["IIIFRenderSlots"] == "5 reserve=1"
     assert dump["localhost main"]["IIIFQueue"] == "waiters=3 timeout=4000ms retry-after=2s"
     assert dump["localhost main"]["IIIFFactsCache"] == "none"
+    assert dump["localhost main"]["IIIFPixelCache"] == "20971520"
+    assert sections(configtest("IIIFPixelCache off", "-DDUMP_IIIF")[1])["localhost main"]["IIIFPixelCache"] == "off"
     assert "IIIFRenderSlots" not in dump["v.example:99"]
 
 

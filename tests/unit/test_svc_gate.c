@@ -178,6 +178,37 @@ static void the_wait_ends_in_time(void **state)
     svc_gate_release(gate, held);
 }
 
+static void who_steps_aside_leaves_its_slots_but_stays_counted(void **state)
+{
+    svc_gate_t *gate = make(2, 0, 1, 30);
+    uint64_t aside = take(gate, 2, false), others[2], other;
+    iiif_cancel_t late = { 1, NULL, NULL, 0, false };
+
+    (void)state;
+    assert_true(svc_gate_step_aside(gate, aside));
+    assert_int_equal(state_of(gate).busy, 0);
+    assert_int_equal(state_of(gate).waiting, 1);
+    others[0] = take(gate, 1, false);
+    others[1] = take(gate, 1, false);
+    refuse(gate, 1, false, 5001);                       /* its place among the waiters is taken */
+    assert_false(svc_gate_step_aside(gate, others[0])); /* so nobody else can step aside */
+    assert_int_equal(state_of(gate).busy, 2);
+    svc_gate_release(gate, others[0]);
+    svc_gate_release(gate, others[1]);
+    assert_int_equal(svc_gate_step_back(gate, 2, false, NULL, &aside, NULL), IIIF_OK);
+    assert_int_equal(state_of(gate).busy, 2);
+    assert_int_equal(state_of(gate).waiting, 0);
+    assert_int_equal(state_of(gate).admitted, 3);
+    assert_true(svc_gate_step_aside(gate, aside));
+    other = take(gate, 1, false);
+    assert_int_equal(svc_gate_step_back(gate, 2, false, &late, &aside, NULL), IIIF_E_TIMEOUT);
+    assert_true(aside == 0);
+    assert_int_equal(state_of(gate).waiting, 0);
+    svc_gate_release(gate, other);
+    assert_false(svc_gate_step_aside(gate, 0));
+    assert_int_equal(state_of(gate).busy, 0);
+}
+
 static bool gone_after_some_calls(void *context)
 {
     return ++*(int *)context > 2;
@@ -383,6 +414,7 @@ int main(void)
         cmocka_unit_test(small_ones_leave_the_common_slots),
         cmocka_unit_test(weight_takes_all_or_nothing),
         cmocka_unit_test(the_wait_ends_in_time),
+        cmocka_unit_test(who_steps_aside_leaves_its_slots_but_stays_counted),
         cmocka_unit_test(who_goes_stops_waiting),
         cmocka_unit_test(the_deadline_of_the_request_ends_the_wait),
         cmocka_unit_test(who_was_inside_comes_back_past_a_full_queue),
