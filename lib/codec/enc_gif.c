@@ -338,6 +338,7 @@ const iiif_encoder_t iiif_enc_gif = {
     .media_type = "image/gif",
     .abi = IIIF_CODEC_ABI,
     .caps = IIIF_CAP_ALPHA | IIIF_CAP_GRAY | IIIF_CAP_BITONAL,
+    .cost_per_pixel = 25.0F,
     .max_dimension = GIF_DIMENSION_MAX,
     .buffers_whole = true,
     .bytes_per_pixel = 4.0F,

@@ -413,6 +413,7 @@ const iiif_encoder_t iiif_enc_jp2 = {
     .media_type = "image/jp2",
     .abi = IIIF_CODEC_ABI,
     .caps = IIIF_CAP_ALPHA | IIIF_CAP_16BIT | IIIF_CAP_GRAY | IIIF_CAP_ICC,
+    .cost_per_pixel = 120.0F,
     .max_dimension = DIMENSION_MAX,
     .opt_in = true,
     .buffers_whole = true,

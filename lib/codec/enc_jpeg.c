@@ -349,6 +349,7 @@ const iiif_encoder_t iiif_enc_jpeg = {
     .media_type = "image/jpeg",
     .abi = IIIF_CODEC_ABI,
     .caps = IIIF_CAP_GRAY | IIIF_CAP_ICC,
+    .cost_per_pixel = 3.0F,
     .max_dimension = JPEG_MAX_DIMENSION,
     .open = jpeg_enc_open,
     .rows = jpeg_enc_rows,

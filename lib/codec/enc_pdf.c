@@ -420,6 +420,7 @@ const iiif_encoder_t iiif_enc_pdf = {
     .media_type = "application/pdf",
     .abi = IIIF_CODEC_ABI,
     .caps = IIIF_CAP_GRAY | IIIF_CAP_BITONAL | IIIF_CAP_ICC,
+    .cost_per_pixel = 3.0F,
     .max_dimension = 65500, /* of the JPEG inside */
     .opt_in = true,
     .buffers_whole = false,

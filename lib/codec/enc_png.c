@@ -280,6 +280,7 @@ const iiif_encoder_t iiif_enc_png = {
     .media_type = "image/png",
     .abi = IIIF_CODEC_ABI,
     .caps = IIIF_CAP_ALPHA | IIIF_CAP_16BIT | IIIF_CAP_GRAY | IIIF_CAP_BITONAL | IIIF_CAP_ICC,
+    .cost_per_pixel = 60.0F,
     .max_dimension = PNG_UINT_31_MAX,
     .open = enc_png_open,
     .rows = enc_png_rows,

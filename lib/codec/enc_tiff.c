@@ -241,6 +241,7 @@ const iiif_encoder_t iiif_enc_tiff = {
     .media_type = "image/tiff",
     .abi = IIIF_CODEC_ABI,
     .caps = IIIF_CAP_ALPHA | IIIF_CAP_16BIT | IIIF_CAP_GRAY | IIIF_CAP_BITONAL | IIIF_CAP_ICC,
+    .cost_per_pixel = 25.0F,
     .max_dimension = 1000000,
     .opt_in = false,
     .buffers_whole = true,

@@ -287,6 +287,7 @@ const iiif_encoder_t iiif_enc_webp = {
     .media_type = "image/webp",
     .abi = IIIF_CODEC_ABI,
     .caps = IIIF_CAP_ALPHA | IIIF_CAP_GRAY | IIIF_CAP_BITONAL | IIIF_CAP_ICC,
+    .cost_per_pixel = 20.0F,
     .max_dimension = WEBP_MAX_DIMENSION,
     .buffers_whole = true,
     .bytes_per_pixel = 4.0F + LOSSY_BYTES_PER_PIXEL,

@@ -7,8 +7,8 @@
 #define TILE_SIDE_MIN 512u
 /* Decoders cheaper than this (in baseline JPEG pixels) decode a window sooner than it is looked up. */
 #define EXPENSIVE 5.0f
-/* About 150 ms: what one request may spend on a block for the sake of others. */
-#define COST_ALONE 12e6
+/* About 150 ms, at 4 ns for a baseline JPEG pixel: what one request may spend on a block for the sake of others. */
+#define COST_ALONE 37e6
 /* Larger windows would drive everything else out, and share little. */
 #define BLOCKS_MAX 12u
 /* A block of which less is wanted than this part, or that is less than this part of what is wanted, is not decoded for it. */

@@ -98,6 +98,7 @@ struct iiif_encoder {
     bool opt_in;                /**< only where a directive asks for it (jp2, pdf) */
     bool buffers_whole;         /**< holds all rows until finish; bytes_per_pixel below says how much */
     float bytes_per_pixel;
+    float cost_per_pixel;       /**< CPU in baseline JPEG pixels decoded, as iiif_facts_t.cost_per_pixel */
     /** Bytes may reach the sink from here on. */
     iiif_rc (*open)(const iiif_enc_params_t *params, const iiif_sink_t *sink, const iiif_work_t *work,
                     iiif_enc_t **out, iiif_err_t *err);

@@ -327,6 +327,7 @@ iiif_rc iiif_render_plan(const iiif_req_t *req, const iiif_facts_t *facts, const
         return iiif_err_set(err, IIIF_E_UNSUPPORTED, 3002,
                             "The format %s holds at most %u pixels a side; ask for a smaller size.", encoder->format,
                             encoder->max_dimension);
+    plan->cost += (double)encoder->cost_per_pixel * plan->out_width * plan->out_height;
     if (encoder->buffers_whole)
         plan->memory += (uint64_t)((double)encoder->bytes_per_pixel * plan->out_width * plan->out_height);
     if (limits->memory != 0 && plan->memory > limits->memory)

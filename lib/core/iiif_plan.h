@@ -54,7 +54,7 @@ typedef struct iiif_plan {
     unsigned depth;                   /**< given to the encoder: 8 or 16 */
 
     uint64_t memory;                  /**< bytes this render is expected to hold at most */
-    double   cost;                    /**< expected work in baseline JPEG pixels, decode to encode */
+    double   cost;                    /**< expected work in baseline JPEG pixels (some 4 ns each); iiif_render_plan adds encoding */
 } iiif_plan_t;
 
 /**

@@ -7,11 +7,11 @@
 
 APLOG_USE_MODULE(iiif);
 
-/* A tile or a thumbnail: may use the reserve. About a tenth of a second of work. */
-#define SMALL_COST 8e6
+/* A tile or a thumbnail: may use the reserve. About a tenth of a second of work, at 4 ns for a baseline JPEG pixel. */
+#define SMALL_COST 25e6
 #define SMALL_MEMORY ((uint64_t)32 << 20)
 /* Each further one of these is a further slot. */
-#define SLOT_COST 50e6
+#define SLOT_COST 150e6
 #define SLOT_MEMORY ((uint64_t)128 << 20)
 /* A render that holds less than this may wait for its client without a slot. */
 #define PAUSE_MEMORY ((size_t)64 << 20)

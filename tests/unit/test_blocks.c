@@ -398,7 +398,7 @@ static void a_dear_block_is_asked_for_as_such(void **state)
 
     (void)state;
     fake_init(&fake, &kit, &shelf, 5000, 4000, 0);
-    fake.base.facts.cost_per_pixel = 30;
+    fake.base.facts.cost_per_pixel = 40;
     assert_int_equal(look(&fake, 0, (iiif_rect_t){0, 0, 256, 256}), 256 * 256);
     assert_int_equal(shelf.wishes[IIIF_BLOCK_IF_SHARED], 1);
     assert_int_equal(look(&fake, 0, (iiif_rect_t){0, 0, 1024, 1024}), 1024 * 1024); /* all of it is wanted anyway */
