@@ -188,7 +188,7 @@ guards unit asan pixel itest prefork browser:
 # --- speed and memory -----------------------------------------------------------------------------------
 # bench: what a request costs, beside the plain library and beside another server; writes $(BUILD)/bench/bench.md, bench.json
 # and plots. FULL=yes measures longer; BENCH_400=yes takes masters of 400 megapixels too (20 GiB of memory to make them);
-# BENCH_ONLY="G1 G9" only these. Not a part of check: it measures, and passes or fails nothing.
+# BENCH_ONLY="G1 G9" only these; PAGE=FILE puts the table into a page. Not a part of check: it measures, and passes or fails nothing.
 deps-bench:
 	$(if $(filter no,$(DEPS)),,@tests/deps.sh build bench)
 
@@ -199,7 +199,7 @@ $(BUILD)/bench/decode: tests/bench/decode.c $(BUILD)/libiiif.a
 
 bench: deps-bench
 	$(SUBMAKE) -j$(JOBS) all $(BUILD)/bench/decode
-	@BUILD=$(BUILD) FULL="$(FULL)" BENCH_400="$(BENCH_400)" BENCH_ONLY="$(BENCH_ONLY)" $(or $(PYTHON),/usr/bin/python3) tests/bench/bench.py
+	@BUILD=$(BUILD) FULL="$(FULL)" BENCH_400="$(BENCH_400)" BENCH_ONLY="$(BENCH_ONLY)" PAGE="$(PAGE)" OPENJPEG_SYMBOLS="$(OPENJPEG_SYMBOLS)" $(or $(PYTHON),/usr/bin/python3) tests/bench/bench.py
 
 # --- installation: what packages call ------------------------------------------------------------------
 # Debian: files for a2enmod. Elsewhere: MODCONFDIR=/etc/httpd/conf.modules.d LOADFILE=10-iiif.conf CONFFILE= …

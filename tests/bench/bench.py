@@ -6,6 +6,7 @@ Environment:
     FULL=yes    more requests per measure; masters of 10 megapixels and more lossless ones too
     BENCH_400=yes   masters of 400 megapixels too
     BENCH_ONLY="G1 G9"      only these goals
+    PAGE=FILE   also put the table into this page (conf-examples/performance.md)
     OPENJPEG_SYMBOLS=DIR    a folder with a libopenjp2.so.7 of the installed version that has its symbols, for G3
 
 Measures of processor time come in pairs, the other side first in turn, so that what else the machine does meets both.
@@ -126,6 +127,8 @@ def main():
         bench.stop()
     head["seconds"] = round(time.monotonic() - started)
     report.write(bench.folder, bench.rows, bench.traces, head)
+    if os.environ.get("PAGE"):
+        report.write_page(os.environ["PAGE"], bench.rows, head)
     met = sum(row["met"] is True for row in bench.rows)
     measured = sum(row["met"] is not None for row in bench.rows)
     print("%d of %d goals met, %d not measured, in %d s: %s" % (met, measured, len(bench.rows) - measured, head["seconds"],

@@ -133,6 +133,19 @@ def write(folder, rows, traces, head):
                 file.write(chart)
 
 
+MARK = "<!-- figures -->\n"
+
+
+def write_page(path, rows, head):
+    """Puts the table into a page, in place of what follows the mark."""
+    with open(path) as file:
+        before, mark, _ = file.read().partition(MARK)
+    if not mark:
+        raise ValueError("%s has no line %s" % (path, MARK.strip()))
+    with open(path, "w") as file:
+        file.write(before + MARK + "\n" + markdown(rows, head))
+
+
 def head(command):
     return {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"), "machine": machine(),
             "load": "%.1f" % os.getloadavg()[0], "versions": versions(), "command": command,

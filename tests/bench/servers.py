@@ -25,6 +25,7 @@ MinSpareThreads 1
 ThreadsPerChild 25
 MaxRequestWorkers 25
 LogLevel crit
+KeepAliveTimeout 120
 {global_conf}
 <Location "/iiif">
     IIIFRoot "{masters}"

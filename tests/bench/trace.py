@@ -68,7 +68,17 @@ class Connection:
         self.port, self.reader, self.writer = port, None, None
 
     async def get(self, path):
-        """Status; the connection is kept as long as the server keeps it."""
+        """Status; the connection is kept as long as the server keeps it, which it may end between two requests (RFC 9112 §9.5)."""
+        kept = self.writer is not None
+        try:
+            return await self._get(path)
+        except (ConnectionError, asyncio.IncompleteReadError) as error:
+            if not kept or getattr(error, "partial", b""):
+                raise
+            self.close()
+            return await self._get(path)
+
+    async def _get(self, path):
         if self.writer is None:
             self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 20)
         self.writer.write(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path.encode())
