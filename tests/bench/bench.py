@@ -103,6 +103,8 @@ class Bench:
 def command():
     words = ["%s=%s" % (name, repr(os.environ[name]) if " " in os.environ[name] else os.environ[name])
              for name in ("FULL", "BENCH_400", "BENCH_ONLY") if os.environ.get(name)]
+    if os.environ.get("OPENJPEG_SYMBOLS"):
+        words.append("OPENJPEG_SYMBOLS=DIR")
     return " ".join(["make -f apxs.mk bench"] + words)
 
 

@@ -8,7 +8,7 @@
 #   t256-lossy t512-lossy t1024-lossy t1024-lossless   tiles of that size, RPCL, TLM
 #   tiff                       pyramid of JPEG tiles of 256
 #   jpeg jpeg-restart          baseline 4:2:0, without and with a restart marker every 25 MCUs
-# What is there already is kept. 400 megapixels untiled take opj_compress some 20 GiB of memory.
+# What is there already is kept. opj_compress takes 20 bytes of memory for each pixel of an untiled master, more when lossless.
 set -eu
 
 out=$1
@@ -44,8 +44,9 @@ one_cell() {
     3) vips rot "$work/a.v" "$work/b.v" d180 ;;
     *) mv "$work/a.v" "$work/b.v" ;;
     esac
-    vips gaussnoise "$work/noise.v" "$cell_width" "$cell_height" --mean 0 --sigma 2 --seed "$number"
-    vips add "$work/b.v" "$work/noise.v" "$work/sum.v"
+    noise=$work/noise$((number % 5)).v
+    [ -e "$noise" ] || vips gaussnoise "$noise" "$cell_width" "$cell_height" --mean 0 --sigma 2 --seed "$number"
+    vips add "$work/b.v" "$noise" "$work/sum.v"
     vips cast "$work/sum.v" "$work/cell$number.v" uchar
 }
 
