@@ -12,12 +12,12 @@ OPT    ?= -O2 -g
 MAKEFLAGS += --no-builtin-rules
 
 # --- targets that need no compiler yet ---------------------------------------------------------
-NO_PROBE := clean deps deps-demo deps-test viewers demo-stop
+NO_PROBE := clean deps deps-demo deps-test deps-bench viewers demo-stop
 ifeq ($(filter-out $(NO_PROBE),$(or $(MAKECMDGOALS),all)),)
 PROBE := no
 endif
 # `demo` and `check` install what is missing first, then call make again; stages call it too.
-ifneq ($(filter demo check guards unit asan pixel itest prefork asan_httpd browser,$(MAKECMDGOALS)),)
+ifneq ($(filter demo check bench guards unit asan pixel itest prefork asan_httpd browser,$(MAKECMDGOALS)),)
 PROBE := no
 endif
 
@@ -185,6 +185,22 @@ guards unit asan pixel itest prefork asan_httpd browser:
 	$(SUBMAKE) all
 	@tests/check.sh $(BUILD) $@
 
+# --- speed and memory -----------------------------------------------------------------------------------
+# bench: what a request costs, beside the plain library and beside another server; writes $(BUILD)/bench/bench.md, bench.json
+# and plots. FULL=yes measures longer; BENCH_400=yes takes masters of 400 megapixels too (20 GiB of memory to make them);
+# BENCH_ONLY="G1 G9" only these; PAGE=FILE puts the table into a page. Not a part of check: it measures, and passes or fails nothing.
+deps-bench:
+	$(if $(filter no,$(DEPS)),,@tests/deps.sh build bench)
+
+$(BUILD)/bench/decode: tests/bench/decode.c $(BUILD)/libiiif.a
+	@mkdir -p $(@D)
+	$(call say,BENCH,$@)
+	$(Q)$(CC) $(PLAIN_CFLAGS) -o $@ $< $(BUILD)/libiiif.a $(LINK_FLAGS) $(PKG_LIBS) -lm
+
+bench: deps-bench
+	$(SUBMAKE) -j$(JOBS) all $(BUILD)/bench/decode
+	@BUILD=$(BUILD) FULL="$(FULL)" BENCH_400="$(BENCH_400)" BENCH_ONLY="$(BENCH_ONLY)" PAGE="$(PAGE)" OPENJPEG_SYMBOLS="$(OPENJPEG_SYMBOLS)" $(or $(PYTHON),/usr/bin/python3) tests/bench/bench.py
+
 # --- installation: what packages call ------------------------------------------------------------------
 # Debian: files for a2enmod. Elsewhere: MODCONFDIR=/etc/httpd/conf.modules.d LOADFILE=10-iiif.conf CONFFILE= …
 MODCONFDIR ?= /etc/apache2/mods-available
@@ -224,4 +240,4 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all features unit-build clean FORCE deps deps-demo deps-test viewers demo demo-stop check $(STAGES) install apxs tidy cppcheck
+.PHONY: all features unit-build clean FORCE deps deps-demo deps-test deps-bench viewers demo demo-stop check bench $(STAGES) install apxs tidy cppcheck

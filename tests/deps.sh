@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that a purpose needs, or says exactly which are missing.
-#   tests/deps.sh build|demo|test …
+#   tests/deps.sh build|demo|test|bench …
 # Root only installs; anybody else is told the command. Other systems: the same libraries under their own names.
 set -eu
 
@@ -12,14 +12,19 @@ DEMO_PACKAGES="libopenjp2-tools libvips-tools libjpeg-turbo-progs fonts-linuxlib
 TEST_PACKAGES="libcmocka-dev python3-pytest python3-numpy python3-pil python3-requests libopenjp2-tools libvips-tools
   libjpeg-turbo-progs openjph-tools chromium poppler-utils qpdf curl nghttp2-client memcached redis-server"
 
+# iipimage-server puts itself into the system's httpd; the benchmark only takes its program.
+BENCH_PACKAGES="iipimage-server apache2-utils valgrind libopenjp2-tools libvips-tools libjpeg-turbo-progs libtiff-tools
+  lomiri-wallpapers-16.04 lomiri-wallpapers-20.04"
+
 wanted=""
 npm=no
 for purpose in "$@"; do
     case $purpose in
     build) wanted="$wanted $BUILD_PACKAGES" ;;
     demo) wanted="$wanted $DEMO_PACKAGES"; npm=yes ;;
+    bench) wanted="$wanted $BENCH_PACKAGES" ;;
     test) wanted="$wanted $TEST_PACKAGES"; npm=yes ;;
-    *) echo "usage: tests/deps.sh build|demo|test …" >&2; exit 2 ;;
+    *) echo "usage: tests/deps.sh build|demo|test|bench …" >&2; exit 2 ;;
     esac
 done
 # A Node.js that is already there will do, wherever it came from.

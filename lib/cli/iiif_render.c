@@ -55,7 +55,8 @@ static const char help[] =
     "  --upscale              allow results larger than the region\n"
     "\n"
     "Output\n"
-    "  --jpeg-quality N       1-100 (default 85); from 90 on colour keeps its full resolution\n"
+    "  --jpeg-quality N       1-100 (default 85)\n"
+    "  --jpeg-chroma MODE     420, 444, or auto (default): 420 below quality 90\n"
     "  --webp-quality N       1-100 (default 80)\n"
     "  --png-level N          0-9 (default 6)\n"
     "  --color keep|srgb      keep the embedded colour profile, or convert to sRGB (default)\n"
@@ -181,6 +182,19 @@ static bool parse_color(const char *text, uint8_t rgb[3])
     return true;
 }
 
+static bool parse_chroma(const char *text, iiif_chroma *out)
+{
+    static const char *const names[] = {[IIIF_CHROMA_AUTO] = "auto", [IIIF_CHROMA_HALF] = "420", [IIIF_CHROMA_FULL] = "444"};
+
+    for (size_t i = 0; i < IIIF_COUNT(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = (iiif_chroma)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool parse_choice(const char *text, const char *zero, const char *one, bool *out)
 {
     *out = strcmp(text, one) == 0;
@@ -189,7 +203,8 @@ static bool parse_choice(const char *text, const char *zero, const char *one, bo
 
 enum {
     OPT_API = 256, OPT_PAGE, OPT_ID, OPT_MEMORY, OPT_TIMEOUT, OPT_MAX_WIDTH, OPT_MAX_HEIGHT, OPT_MAX_AREA, OPT_UPSCALE,
-    OPT_JPEG_QUALITY, OPT_WEBP_QUALITY, OPT_PNG_LEVEL, OPT_COLOR, OPT_BITONAL, OPT_BACKGROUND, OPT_FACTS, OPT_STATS
+    OPT_JPEG_QUALITY, OPT_JPEG_CHROMA, OPT_WEBP_QUALITY, OPT_PNG_LEVEL, OPT_COLOR, OPT_BITONAL, OPT_BACKGROUND, OPT_FACTS,
+    OPT_STATS
 };
 
 static const struct option long_options[] = {
@@ -203,6 +218,7 @@ static const struct option long_options[] = {
     {"max-area", required_argument, NULL, OPT_MAX_AREA},
     {"upscale", no_argument, NULL, OPT_UPSCALE},
     {"jpeg-quality", required_argument, NULL, OPT_JPEG_QUALITY},
+    {"jpeg-chroma", required_argument, NULL, OPT_JPEG_CHROMA},
     {"webp-quality", required_argument, NULL, OPT_WEBP_QUALITY},
     {"png-level", required_argument, NULL, OPT_PNG_LEVEL},
     {"color", required_argument, NULL, OPT_COLOR},
@@ -242,6 +258,8 @@ static bool set_request_option(options_t *options, int option, const char *value
         return parse_color(value, options->output.background);
     case OPT_JPEG_QUALITY:
         return parse_int(value, 1, 100, &options->output.jpeg_quality);
+    case OPT_JPEG_CHROMA:
+        return parse_chroma(value, &options->output.jpeg_chroma);
     case OPT_WEBP_QUALITY:
         return parse_int(value, 1, 100, &options->output.webp_quality);
     case OPT_PNG_LEVEL:

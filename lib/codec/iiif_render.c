@@ -25,6 +25,7 @@ void iiif_output_defaults(iiif_output_t *output)
 {
     memset(output, 0, sizeof(*output));
     output->jpeg_quality = 85;
+    output->jpeg_chroma = IIIF_CHROMA_AUTO;
     output->webp_quality = 80;
     output->png_level = 6;
     output->progressive_above = (uint64_t)1 << 20;
@@ -274,6 +275,12 @@ static double output_density(const render_t *render)
     return per_cm * scale_x;
 }
 
+static bool subsample(const iiif_output_t *output)
+{
+    return output->jpeg_chroma == IIIF_CHROMA_AUTO ? output->jpeg_quality < FULL_CHROMA_QUALITY
+                                                   : output->jpeg_chroma == IIIF_CHROMA_HALF;
+}
+
 static void output_params(const render_t *render, iiif_enc_params_t *params)
 {
     const iiif_output_t *output = render->output;
@@ -284,7 +291,7 @@ static void output_params(const render_t *render, iiif_enc_params_t *params)
     params->quality = strcmp(render->encoder->format, "webp") == 0 ? output->webp_quality : output->jpeg_quality;
     params->level = output->png_level;
     params->progressive_above = output->progressive_above;
-    params->subsample = output->jpeg_quality < FULL_CHROMA_QUALITY;
+    params->subsample = subsample(output);
     if (render->embed) {
         params->icc = render->icc;
         params->icc_length = render->icc_length;

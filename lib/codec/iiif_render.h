@@ -9,9 +9,17 @@
 #include "iiif_codec.h"
 #include "iiif_color.h"
 
+/** How much of the colour a JPEG keeps. */
+typedef enum iiif_chroma {
+    IIIF_CHROMA_AUTO,  /**< halved below quality 90, whole from there on */
+    IIIF_CHROMA_HALF,  /**< 4:2:0: halved both ways */
+    IIIF_CHROMA_FULL   /**< 4:4:4 */
+} iiif_chroma;
+
 /** What a service sets for its output; part of every validator. */
 typedef struct iiif_output {
-    int jpeg_quality;            /**< 1–100, default 85; below 90 chroma is halved both ways (4:2:0), from 90 on it is whole */
+    int jpeg_quality;            /**< 1–100, default 85 */
+    iiif_chroma jpeg_chroma;     /**< default IIIF_CHROMA_AUTO */
     int webp_quality;            /**< default 80 */
     int png_level;               /**< 0–9, default 6 */
     uint64_t progressive_above;  /**< pixels, default 1 Mi */

@@ -30,7 +30,8 @@ const command_rec h_commands[] = {
 
     ARGV(H_NAME_FORMATS, h_cmd_formats, ANYWHERE, "names of formats, all plain or all with + or -"),
     ARGV(H_NAME_QUALITIES, h_cmd_qualities, ANYWHERE, "any of default, color, gray, bitonal"),
-    ONE(H_NAME_JPEG_QUALITY, h_cmd_jpeg_quality, ANYWHERE, "a number from 1 to 100"),
+    AP_INIT_TAKE12(H_NAME_JPEG_QUALITY, h_cmd_jpeg_quality, NULL, ANYWHERE,
+                   "a number from 1 to 100, and subsampling=auto, subsampling=420 or subsampling=444"),
     ONE(H_NAME_PNG_LEVEL, h_cmd_png_level, ANYWHERE, "a number from 0 to 9"),
     ONE(H_NAME_WEBP_QUALITY, h_cmd_webp_quality, ANYWHERE, "a number from 1 to 100"),
     ONE(H_NAME_COLOR, h_cmd_color, ANYWHERE, "\"srgb\" or \"keep\""),

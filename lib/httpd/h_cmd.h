@@ -64,7 +64,7 @@ const char *h_cmd_timeout(cmd_parms *cmd, void *dir, const char *time);
 /* --- h_cmd_output.c: in which form --------------------------------------------------------------- */
 const char *h_cmd_formats(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
 const char *h_cmd_qualities(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
-const char *h_cmd_jpeg_quality(cmd_parms *cmd, void *dir, const char *quality);
+const char *h_cmd_jpeg_quality(cmd_parms *cmd, void *dir, const char *quality, const char *subsampling);
 const char *h_cmd_png_level(cmd_parms *cmd, void *dir, const char *level);
 const char *h_cmd_webp_quality(cmd_parms *cmd, void *dir, const char *quality);
 const char *h_cmd_color(cmd_parms *cmd, void *dir, const char *mode);
@@ -132,6 +132,8 @@ extern const size_t h_service_count;
 extern const unsigned h_services_built;
 extern const h_word_t h_quality_words[];
 extern const size_t h_quality_count;
+/** By iiif_chroma. */
+extern const char *const h_chroma_names[3];
 /** Formats of this build: bit i is iiif_encoders[i]. *count words, of `pool`. */
 const h_word_t *h_format_words(apr_pool_t *pool, size_t *count);
 

@@ -13,6 +13,12 @@ const h_word_t h_quality_words[] = {
 };
 const size_t h_quality_count = IIIF_COUNT(h_quality_words);
 
+const char *const h_chroma_names[3] = {
+    [IIIF_CHROMA_AUTO] = "auto",
+    [IIIF_CHROMA_HALF] = "420",
+    [IIIF_CHROMA_FULL] = "444",
+};
+
 const h_word_t *h_format_words(apr_pool_t *pool, size_t *count)
 {
     h_word_t *words;
@@ -85,9 +91,23 @@ static const char *set_number(cmd_parms *cmd, const char *text, int min, int max
     return NULL;
 }
 
-const char *h_cmd_jpeg_quality(cmd_parms *cmd, void *config, const char *quality)
+/* Both are set together: a quality alone takes back what an outer section said of subsampling. */
+const char *h_cmd_jpeg_quality(cmd_parms *cmd, void *config, const char *quality, const char *subsampling)
 {
-    return set_number(cmd, quality, 1, 100, &((h_dir_t *)config)->jpeg_quality);
+    h_dir_t *dir = config;
+    const char *sentence = set_number(cmd, quality, 1, 100, &dir->jpeg_quality);
+    const char *value = subsampling == NULL ? "auto" : h_parse_key(subsampling, "subsampling");
+
+    if (sentence != NULL)
+        return sentence;
+    for (size_t i = 0; value != NULL && i < IIIF_COUNT(h_chroma_names); i++) {
+        if (strcasecmp(value, h_chroma_names[i]) == 0) {
+            dir->jpeg_chroma = (int)i;
+            return NULL;
+        }
+    }
+    return apr_psprintf(cmd->pool, "%s: after the quality may stand subsampling=auto, subsampling=420 or "
+                        "subsampling=444", cmd->cmd->name);
 }
 
 const char *h_cmd_png_level(cmd_parms *cmd, void *config, const char *level)

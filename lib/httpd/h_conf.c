@@ -36,6 +36,7 @@ void *h_dir_create(apr_pool_t *pool, char *path)
     dir->memory = H_UNSET;
     dir->timeout = H_UNSET;
     dir->jpeg_quality = H_UNSET;
+    dir->jpeg_chroma = H_UNSET;
     dir->png_level = H_UNSET;
     dir->webp_quality = H_UNSET;
     dir->color = H_UNSET;
@@ -113,6 +114,7 @@ static void merge_output(h_dir_t *out, const h_dir_t *base, const h_dir_t *add)
     out->formats = merge_set(&base->formats, &add->formats);
     PICK(qualities);
     PICK(jpeg_quality);
+    PICK(jpeg_chroma);
     PICK(png_level);
     PICK(webp_quality);
     PICK(color);

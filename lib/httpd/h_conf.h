@@ -72,6 +72,7 @@ typedef struct h_dir {
     apr_off_t memory;
     apr_interval_time_t timeout;
     int jpeg_quality, png_level, webp_quality;
+    int jpeg_chroma;             /**< iiif_chroma */
     int color;                   /**< iiif_color_mode */
     int bitonal;                 /**< iiif_bitonal */
     int threshold;

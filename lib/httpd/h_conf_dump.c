@@ -131,7 +131,8 @@ static void say_output(const dump_t *dump, const h_dir_t *dir)
         list = apr_pstrcat(dump->pool, list, *list == '\0' ? "" : " ", *formats, NULL);
     h_conf_output(dir, &output);
     say(dump, H_NAME_FORMATS, list);
-    say_number(dump, H_NAME_JPEG_QUALITY, output.jpeg_quality);
+    say(dump, H_NAME_JPEG_QUALITY,
+        apr_psprintf(dump->pool, "%d subsampling=%s", output.jpeg_quality, h_chroma_names[output.jpeg_chroma]));
     say_number(dump, H_NAME_PNG_LEVEL, output.png_level);
     say_number(dump, H_NAME_WEBP_QUALITY, output.webp_quality);
     say(dump, H_NAME_COLOR, output.color == IIIF_COLOR_SRGB ? "srgb" : "keep");

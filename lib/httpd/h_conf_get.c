@@ -91,6 +91,8 @@ void h_conf_output(const h_dir_t *dir, iiif_output_t *output)
         output->color = IIIF_COLOR_KEEP;
     if (dir->jpeg_quality != H_UNSET)
         output->jpeg_quality = dir->jpeg_quality;
+    if (dir->jpeg_chroma != H_UNSET)
+        output->jpeg_chroma = (iiif_chroma)dir->jpeg_chroma;
     if (dir->webp_quality != H_UNSET)
         output->webp_quality = dir->webp_quality;
     if (dir->png_level != H_UNSET)

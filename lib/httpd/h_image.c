@@ -73,6 +73,7 @@ static void validator(const job_t *job, uint8_t digest[IIIF_HASH_BYTES])
     add_number(&hash, (uint64_t)job->req->version);
     iiif_hash_add_field(&hash, job->plan.canonical, strlen(job->plan.canonical));
     add_number(&hash, (uint64_t)output->jpeg_quality);
+    add_number(&hash, (uint64_t)output->jpeg_chroma);
     add_number(&hash, (uint64_t)output->webp_quality);
     add_number(&hash, (uint64_t)output->png_level);
     add_number(&hash, output->progressive_above);

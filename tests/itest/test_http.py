@@ -141,6 +141,17 @@ def test_settings_are_part_of_the_etag(make_env):
     assert env.get("/a" + path).headers["ETag"] != env.get("/b" + path).headers["ETag"]
 
 
+def test_chroma_of_jpeg(make_env):
+    sections = {"low": "60", "high": "90", "half": "90 subsampling=420", "whole": "60 subsampling=444"}
+    env = make_env("".join('<Location "/%s">\nIIIFRoot "{masters}"\nIIIFVersion 3\nIIIFJPEGQuality %s\n</Location>\n' % item
+                           for item in sections.items()))
+    found = {name: env.get("/%s/rgb.jpg/full/max/0/default.jpg" % name) for name in sections}
+    # PIL: (identifier, horizontal, vertical, table) of each component.
+    factors = {name: response.image().layer[0][1:3] for name, response in found.items()}
+    assert factors == {"low": (2, 2), "high": (1, 1), "half": (2, 2), "whole": (1, 1)}
+    assert len({response.headers["ETag"] for response in found.values()}) == len(sections)
+
+
 # --- caching headers, file names, ranges ----------------------------------------------------------
 
 def test_cache_control(make_env):

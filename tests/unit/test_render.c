@@ -423,6 +423,16 @@ static void output_options_reach_the_encoder(void **state)
     render(&dec, "full/20,/0/default.jpg", ALL_CAPS);
     assert_int_equal(kept.params.quality, 90);
     assert_false(kept.params.subsample);
+    output.jpeg_chroma = IIIF_CHROMA_HALF;
+    render(&dec, "full/20,/0/default.jpg", ALL_CAPS);
+    assert_true(kept.params.subsample);
+    output.jpeg_quality = 50;
+    output.jpeg_chroma = IIIF_CHROMA_FULL;
+    render(&dec, "full/20,/0/default.jpg", ALL_CAPS);
+    assert_false(kept.params.subsample);
+    output.jpeg_quality = 90;
+    output.jpeg_chroma = IIIF_CHROMA_AUTO;
+    render(&dec, "full/20,/0/default.jpg", ALL_CAPS);
     assert_true(kept.params.pixels_per_cm == 50); /* half the size, half the resolution */
     keeper.format = "webp";
     render(&dec, "20,0,20,30/max/0/default.jpg", ALL_CAPS);
