@@ -141,6 +141,7 @@ static void test_progressions(void **state)
 static void test_tiles(void **state)
 {
     static const uint32_t sizes[][4] = {{128, 128, 0, 0}, {100, 77, 0, 0}, {63, 33, 5, 0}, {256, 50, 0, 3}, {37, 41, 11, 7}};
+    static const char parts[] = {'R', 'R', 'R', 0, 'C'};
     char what[100];
 
     (void)state;
@@ -148,8 +149,8 @@ static void test_tiles(void **state)
         const uint32_t *t = sizes[i % 5];
         make_t m = {.x0 = t[2] + i % 3 * 7, .y0 = t[3] + i % 2 * 5, .x1 = 330, .y1 = 260, .tile_w = t[0], .tile_h = t[1],
                     .tile_x0 = t[2], .tile_y0 = t[3], .count = 1 + i % 4, .mct = i % 4 == 2, .order = orders[i / 5 + i % 2],
-                    .irreversible = i % 3 == 1, .block = i % 2 ? 32 : 0, .layers = 1 + (int)(i % 2),
-                    .extra = i % 3 ? "PLT=YES" : NULL, .tile_parts = "\0RLC"[i / 5], .precinct = i % 4 == 1 ? 32 : 0};
+                    .irreversible = i % 3 == 1 && i % 5 < 3, .block = i % 2 ? 32 : 0, .layers = 1 + (int)(i % 2),
+                    .extra = i % 3 ? "PLT=YES" : NULL, .tile_parts = i < 5 ? 0 : parts[i / 5 + i % 2], .precinct = i % 4 == 1 ? 32 : 0};
 
         (void)snprintf(what, sizeof(what), "tiles case %u", i);
         check(m, what);
