@@ -238,6 +238,29 @@ static void test_cuts(void **state)
     check((make_t){.x1 = 900, .y1 = 1500, .count = 3, .dx = {1, 2, 2}, .dy = {1, 2, 2}, .block = 8, .resolutions = 5}, "cut 4:2:0");
 }
 
+static void test_high_throughput(void **state)
+{
+    static const char here[] = __FILE__;
+    static const char *const names[] = {"ht-tiled.j2c", "ht-untiled.j2c"};
+
+    (void)state;
+    for (unsigned i = 0; i < IIIF_COUNT(names); i++) {
+        bytes_t code = {NULL, 0, 0, 0};
+        char path[1024], buffer[4096];
+        FILE *file;
+        size_t n;
+
+        (void)snprintf(path, sizeof(path), "%.*s../data/%s", (int)(strrchr(here, '/') + 1 - here), here, names[i]);
+        file = fopen(path, "rb");
+        assert_non_null(file);
+        while ((n = fread(buffer, 1, sizeof(buffer), file)) > 0)
+            bytes_put(&code, buffer, n);
+        (void)fclose(file);
+        check_bytes(&code, 40, names[i]);
+        bytes_free(&code);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_offsets),         cmocka_unit_test(test_subsampling),
         cmocka_unit_test(test_block_styles),    cmocka_unit_test(test_region_of_interest),
         cmocka_unit_test(test_depths_and_levels), cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_high_throughput),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
