@@ -468,7 +468,8 @@ static iiif_span_t choose_virtual_band(const jp2_dec_t *dec)
         if (left > part)
             room = iiif_max_u64(room, (uint64_t)((double)(left - part) / (samples * IIIF_J2K_SAMPLE_BYTES)));
     }
-    rows = iiif_max_u64(iiif_min_u64(rows, room), BAND_ROWS_MIN);
+    /* Lower bands would decode most code-blocks twice. */
+    rows = iiif_max_u64(iiif_min_u64(iiif_max_u64(rows, VIRTUAL_ROWS), room), BAND_ROWS_MIN);
     if (rows >= band.to - band.from)
         return band;
     band.to = band.from + (uint32_t)rows;

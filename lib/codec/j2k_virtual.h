@@ -10,7 +10,7 @@
 #include "j2k_synth.h"
 
 /** Samples of all components that are decoded at once. */
-#define IIIF_J2K_PART_SAMPLES ((uint64_t)3 << 19)
+#define IIIF_J2K_PART_SAMPLES ((uint64_t)5 << 18)
 
 typedef struct iiif_j2k_virtual {
     iiif_src_t *src;                     /**< these three outlive it */
