@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * JPEG 2000: JP2, JPX and JPH files and bare codestreams. Boxes, headers and colour are read here; libopenjp2 decodes code-blocks
- * of a codestream that we compose (j2k_feed.h).
+ * of a codestream that we compose: of the needed code-blocks alone (j2k_virtual.h), or plainly of whole tiles (j2k_feed.h) where the
+ * former cannot be.
  */
 #include <math.h>
 #include <string.h>
 
 #include "dec_jp2_pixels.h"
 #include "iiif_codec.h"
+#include "j2k_virtual.h"
 
 #define BAND_SAMPLES ((uint64_t)6 << 20) /* a window of so many is decoded at once: 24 MiB of the library's integers */
 #define BAND_ROWS 1024u                  /* large tiles are decoded anew for each band: no smaller ones without need */
@@ -15,6 +17,9 @@
 #define BAND_TILES 4096u                 /* the library's table of tiles stays below 40 MiB */
 #define MARGIN_LEVELS 6u
 #define COST_PER_PIXEL 25.0f             /* measured against baseline JPEG of the same picture: 22 in tiles, 45 untiled */
+#define VIRTUAL_SAMPLES ((uint64_t)5 << 20) /* by composed codestreams: 20 MiB, besides those of a part at work */
+#define VIRTUAL_ROWS 256u                /* and bands end where code-blocks of some levels do */
+#define VIRTUAL_CANVAS ((uint64_t)6 << 20) /* the library's structures for a part */
 
 extern const iiif_decoder_t iiif_dec_jp2;
 
@@ -24,6 +29,8 @@ typedef struct jp2_dec {
     iiif_j2k_header_t header;
     iiif_j2k_tiles_t tiles;
     iiif_jp2_pixels_t pixels;
+    bool is_virtual;           /* by composed codestreams, until one fails */
+    iiif_j2k_virtual_t virtually;
     bool is_whole;             /* of each tile that the window touches everything is decoded */
     uint8_t *icc;
 
@@ -124,6 +131,34 @@ static uint64_t structure_bytes(const jp2_dec_t *dec, iiif_j2k_tile_rect_t rect)
     return iiif_max_u64(iiif_j2k_weigh_main(&dec->header, rect).structure, dec->tiles.structure);
 }
 
+static bool is_any_ht(const jp2_dec_t *dec)
+{
+    return dec->header.is_ht || dec->tiles.is_ht;
+}
+
+/* Memory of what opening reads. */
+static uint64_t table_bytes(const jp2_dec_t *dec)
+{
+    const iiif_j2k_header_t *h = &dec->header;
+
+    return sizeof(*dec) + dec->tiles.part_count * sizeof(iiif_j2k_part_t) +
+           (uint64_t)h->tiles_across * h->tiles_down * (sizeof(iiif_j2k_tile_t) + sizeof(iiif_j2k_tile_index_t *));
+}
+
+/* By composed codestreams: bounded whatever the window, since it comes in bands, and those in parts. */
+static void set_virtual_cost(jp2_dec_t *dec)
+{
+    iiif_facts_t *facts = &dec->base.facts;
+    const iiif_level_t *level = &facts->levels[0];
+    uint64_t samples = (uint64_t)(samples_per_pixel(&dec->header) * level->width) * level->height;
+
+    facts->access = IIIF_ACCESS_TILES;
+    facts->fixed_bytes = table_bytes(dec) + VIRTUAL_CANVAS + iiif_min_u64(samples, VIRTUAL_SAMPLES) * IIIF_J2K_SAMPLE_BYTES +
+                         iiif_min_u64(samples, IIIF_J2K_PART_SAMPLES) * (IIIF_J2K_SAMPLE_BYTES + IIIF_J2K_WORK_BYTES);
+    facts->bytes_per_pixel = 0;
+    facts->cost_per_pixel = COST_PER_PIXEL;
+}
+
 static void set_cost(jp2_dec_t *dec)
 {
     iiif_facts_t *facts = &dec->base.facts;
@@ -131,6 +166,10 @@ static void set_cost(jp2_dec_t *dec)
     iiif_j2k_tile_rect_t all = iiif_j2k_all_tiles(h);
     bool is_tiled = h->tiles_across > 1 || h->tiles_down > 1;
 
+    if (dec->is_virtual && !is_any_ht(dec)) {
+        set_virtual_cost(dec);
+        return;
+    }
     facts->access = dec->is_whole && (!is_tiled || h->is_packed) ? IIIF_ACCESS_WHOLE : IIIF_ACCESS_TILES;
     facts->fixed_bytes = sizeof(*dec) + structure_bytes(dec, all) + iiif_j2k_feed_held(h, &dec->tiles, all) +
                          iiif_j2k_tile_table_bytes(h, h->is_packed ? (uint64_t)h->tiles_across * h->tiles_down : 1) +
@@ -194,6 +233,7 @@ static void jp2_close(iiif_dec_t *base)
 
     iiif_j2k_planes_free(&dec->planes, mem);
     iiif_jp2_pixels_free(&dec->pixels, mem);
+    iiif_j2k_virtual_free(&dec->virtually, mem);
     iiif_j2k_tiles_free(&dec->tiles, mem);
     iiif_j2k_header_free(&dec->header, mem);
     iiif_jp2_free(&dec->jp2, mem);
@@ -209,7 +249,7 @@ static bool needs_whole_tiles(const jp2_dec_t *dec)
 {
     const iiif_j2k_header_t *h = &dec->header;
 
-    if (h->is_ht || dec->tiles.is_ht)
+    if (is_any_ht(dec))
         return true;
     for (unsigned c = 0; c < h->component_count; c++) {
         if (h->components[c].dx != h->step_x || h->components[c].dy != h->step_y)
@@ -233,6 +273,10 @@ static iiif_rc read_master(jp2_dec_t *dec, const iiif_dec_options_t *options, ii
         rc = iiif_j2k_tiles_read(src, &dec->header, work, &dec->tiles, err);
     if (rc != IIIF_OK)
         return rc;
+    rc = iiif_j2k_virtual_open(src, &dec->header, &dec->tiles, work->mem, &dec->virtually, err);
+    if (rc != IIIF_OK && rc != IIIF_E_UNSUPPORTED)
+        return rc;
+    dec->is_virtual = rc == IIIF_OK;
     dec->is_whole = needs_whole_tiles(dec);
     if (dec->jp2.is_raw && dec->header.is_ht)
         strcpy(dec->jp2.media_type, "image/jphc");
@@ -408,6 +452,32 @@ static void limit_tiles(const jp2_dec_t *dec, iiif_span_t *band)
     }
 }
 
+/* The rows to decode next by composed codestreams: what is cut at a multiple of VIRTUAL_ROWS cuts few code-blocks. */
+static iiif_span_t choose_virtual_band(const jp2_dec_t *dec)
+{
+    double samples = samples_per_pixel(&dec->header) * (dec->x.to - dec->x.from);
+    uint64_t rows = (uint64_t)((double)VIRTUAL_SAMPLES / samples), room = UINT64_MAX;
+    const iiif_mem_t *mem = dec->base.work->mem;
+    iiif_span_t band = {dec->next_y, dec->y.to};
+
+    if (mem->limit != 0) {
+        uint64_t left = mem->limit > mem->used ? (mem->limit - mem->used) / 2 : 0;
+        uint64_t part = IIIF_J2K_PART_SAMPLES * IIIF_J2K_WORK_BYTES;
+
+        room = (uint64_t)((double)left / (samples * (IIIF_J2K_SAMPLE_BYTES + IIIF_J2K_WORK_BYTES)));
+        if (left > part)
+            room = iiif_max_u64(room, (uint64_t)((double)(left - part) / (samples * IIIF_J2K_SAMPLE_BYTES)));
+    }
+    /* Lower bands would decode most code-blocks twice. */
+    rows = iiif_max_u64(iiif_min_u64(iiif_max_u64(rows, VIRTUAL_ROWS), room), BAND_ROWS_MIN);
+    if (rows >= band.to - band.from)
+        return band;
+    band.to = band.from + (uint32_t)rows;
+    if (band.to / VIRTUAL_ROWS * VIRTUAL_ROWS > band.from)
+        band.to = band.to / VIRTUAL_ROWS * VIRTUAL_ROWS;
+    return band;
+}
+
 /* The rows to decode next. Bands end where tiles end, so that no tile is decoded twice without need. */
 static iiif_span_t choose_band(const jp2_dec_t *dec)
 {
@@ -456,20 +526,30 @@ static void add_margin(const jp2_dec_t *dec, const iiif_j2k_feed_t *feed, iiif_j
     job->y.to = feed->y.to - job->y.to > y ? job->y.to + y : feed->y.to;
 }
 
-static iiif_rc decode_band(jp2_dec_t *dec, iiif_err_t *err)
+/* By composed codestreams. IIIF_E_UNSUPPORTED, IIIF_E_BAD_MASTER: the plain way may do better. */
+static iiif_rc decode_virtually(jp2_dec_t *dec, iiif_err_t *err)
+{
+    const iiif_j2k_header_t *h = &dec->header;
+    iiif_span_t band = is_any_ht(dec) ? choose_band(dec) : choose_virtual_band(dec);
+    iiif_rc rc = iiif_j2k_virtual_decode(&dec->virtually, dec->reduce, iiif_jp2_pixels_area_x(h, dec->x, dec->reduce),
+                                         iiif_jp2_pixels_area_y(h, band, dec->reduce), dec->base.work, &dec->planes, err);
+
+    if (rc == IIIF_OK)
+        dec->band = band;
+    return rc;
+}
+
+/* Of whole tiles. */
+static iiif_rc decode_plainly(jp2_dec_t *dec, iiif_err_t *err)
 {
     const iiif_work_t *work = dec->base.work;
     const iiif_j2k_header_t *h = &dec->header;
+    iiif_span_t band = choose_band(dec);
     iiif_j2k_tile_rect_t rect;
     iiif_j2k_feed_t feed;
     iiif_j2k_job_t job;
-    iiif_span_t band;
-    iiif_rc rc = iiif_cancel_check(work->cancel, err);
+    iiif_rc rc;
 
-    if (rc != IIIF_OK)
-        return rc;
-    iiif_j2k_planes_free(&dec->planes, work->mem);
-    band = choose_band(dec);
     job.reduce = dec->reduce;
     job.x = iiif_jp2_pixels_area_x(h, dec->x, dec->reduce);
     job.y = iiif_jp2_pixels_area_y(h, band, dec->reduce);
@@ -488,6 +568,24 @@ static iiif_rc decode_band(jp2_dec_t *dec, iiif_err_t *err)
     return rc;
 }
 
+static iiif_rc decode_band(jp2_dec_t *dec, iiif_err_t *err)
+{
+    const iiif_work_t *work = dec->base.work;
+    iiif_rc rc = iiif_cancel_check(work->cancel, err);
+
+    if (rc != IIIF_OK)
+        return rc;
+    iiif_j2k_planes_free(&dec->planes, work->mem);
+    if (dec->is_virtual) {
+        rc = decode_virtually(dec, err);
+        if (rc != IIIF_E_UNSUPPORTED && rc != IIIF_E_BAD_MASTER)
+            return rc;
+        iiif_j2k_virtual_free(&dec->virtually, work->mem);
+        dec->is_virtual = false;
+    }
+    return decode_plainly(dec, err);
+}
+
 static iiif_rc jp2_rows(iiif_dec_t *base, iiif_strip_t *strip, iiif_err_t *err)
 {
     jp2_dec_t *dec = (jp2_dec_t *)base;
@@ -499,7 +597,7 @@ static iiif_rc jp2_rows(iiif_dec_t *base, iiif_strip_t *strip, iiif_err_t *err)
     strip->rows = 0;
     if (dec->next_y >= dec->y.to)
         return IIIF_OK;
-    if (dec->next_y >= dec->band.to || dec->planes.owner == NULL) {
+    if (dec->next_y >= dec->band.to || (dec->planes.owner == NULL && dec->planes.memory == NULL)) {
         iiif_rc rc = decode_band(dec, err);
 
         if (rc != IIIF_OK)

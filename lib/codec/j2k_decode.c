@@ -308,6 +308,7 @@ void iiif_j2k_planes_free(iiif_j2k_planes_t *planes, iiif_mem_t *mem)
 {
     if (planes->owner != NULL)
         opj_image_destroy(planes->owner);
+    iiif_mem_free(mem, planes->memory);
     iiif_mem_unreserve(mem, planes->bytes);
     memset(planes, 0, sizeof(*planes));
 }

@@ -17,8 +17,9 @@ typedef struct iiif_j2k_plane {
 typedef struct iiif_j2k_planes {
     unsigned count;
     iiif_j2k_plane_t planes[IIIF_J2K_COMPONENTS_MAX];
-    void *owner;               /**< what the planes lie in */
-    size_t bytes;              /**< reserved for them in the budget */
+    void *owner;               /**< what the planes lie in: the library's, */
+    int32_t *memory;           /**< or our own */
+    size_t bytes;              /**< reserved for the library's in the budget */
 } iiif_j2k_planes_t;
 
 /** What to decode. */

@@ -99,6 +99,7 @@ typedef struct make {
     int block;                           /* code-block size, 0 is 64 */
     int mode;                            /* code-block style */
     char tile_parts;                     /* 'R', 'L', 'C' or 0 */
+    int shift;                           /* of a region of interest: all of the first component; 0 none */
     unsigned seed;
     const char *extra;                   /* "PLT=YES" or such */
 } make_t;
@@ -183,6 +184,10 @@ static void make_parameters(const make_t *m, opj_cparameters_t *p)
         p->cp_tdy = (int)m->tile_h;
         p->cp_tx0 = (int)m->tile_x0;
         p->cp_ty0 = (int)m->tile_y0;
+    }
+    if (m->shift) {
+        p->roi_compno = 0;
+        p->roi_shift = m->shift;
     }
     if (m->tile_parts) {
         p->tp_on = 1;

@@ -1012,7 +1012,7 @@ static void test_memory(void **state)
         iiif_rc rc;
         uint8_t *got = NULL;
 
-        assert_true(n < 200);
+        assert_true(n < 2000);
         memset(&kit, 0, sizeof(kit));
         kit.work.mem = &kit.mem;
         assert_int_equal(iiif_src_open_memory(file.data, file.length, &kit.mem, &kit.src, &kit.err), IIIF_OK);
